@@ -1,0 +1,49 @@
+"""The Celery app: `celery -A tasks.app worker -Q io`, `-Q gpu`, `-Q tick`, and `celery -A tasks.app beat`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+from vidpipe.settings import Settings, config_file, load, read_yaml
+
+
+def make_app(settings: Settings) -> Celery:
+    """An app for these settings."""
+    celery = Celery("vidpipe", broker=settings.broker_url, backend=_backend(settings.broker_url))
+    celery.conf.update(read_yaml(config_file("celery.yaml")))
+    celery.conf.imports = ("tasks.route", "tasks.ticks")
+    celery.conf.beat_schedule = _schedule(settings)
+    return celery
+
+
+def _backend(broker_url: str) -> str:
+    # The result backend spells the same socket differently from the broker.
+    return broker_url.replace("redis+socket://", "socket://").replace("virtual_host=", "virtual_host=")
+
+
+def _schedule(settings: Settings) -> dict[str, Any]:
+    """A wave a service, so that one that hangs delays no other; a sweep. Late ticks find nothing due."""
+    options = {"queue": "tick", "expires": 120}
+    timing = settings.timing
+    waves = {
+        f"wave {name}": {"task": "wave", "schedule": timing.wave_every, "args": (name,), "options": options}
+        for name in settings.services
+    }
+    return {**waves, "sweep": {"task": "sweep", "schedule": timing.sweep_every, "options": options}}
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _logging(**_: Any) -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(threadName)s: %(message)s", force=True
+    )
+    for noisy in ("celery.app.trace", "celery.worker.strategy", "httpx", "kombu", "amqp"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+settings = load()
+app = make_app(settings)

@@ -1,0 +1,61 @@
+"""The whole route in this process: Celery's tasks run where they are sent, without a broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+
+from tasks import base
+from tasks.app import app
+from tasks.route import send
+from tests.waiting import until
+from vidpipe.db import projects
+from vidpipe.db.models import Project
+from vidpipe.domain.states import ProjectState
+from vidpipe.pipeline import poll
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.sweep import sweep
+
+AT_REST = {ProjectState.DONE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.WAITING, ProjectState.PAUSED}
+
+
+@pytest.fixture
+def eager(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deps]:
+    """Every task that is sent is run at once, with this test's dependencies."""
+    monkeypatch.setattr(base, "_deps", deps)
+    app.conf.update(task_always_eager=True, task_eager_propagates=True)
+    yield deps
+    app.conf.update(task_always_eager=False, task_eager_propagates=False)
+
+
+@pytest.fixture
+def tick(eager: Deps) -> Callable[[], None]:
+    """One beat: a sweep and a wave for every service that has something under way."""
+
+    def once() -> None:
+        send(eager, sweep(eager, "one broker"))
+        for service in eager.db.run(poll.due_services):
+            send(eager, poll.wave(eager, service))
+
+    return once
+
+
+@pytest.fixture
+def play(eager: Deps, tick: Callable[[], None]) -> Callable[[UUID], Project]:
+    """Tick until the film is at rest; the film."""
+
+    def until_at_rest(project_id: UUID, seconds: float = 40.0) -> Project:
+        def look() -> Project | None:
+            tick()
+            project = eager.db.run(lambda session: projects.get(session, project_id))
+            return project if project.state in AT_REST else None
+
+        began = time.monotonic()
+        found = until(look, seconds=seconds, what="the film to come to rest")
+        assert found and time.monotonic() - began < seconds + 5
+        return found
+
+    return until_at_rest

@@ -1,0 +1,130 @@
+"""Where the embedded cluster keeps things, and the addresses that follow from it.
+
+Data lives in the home folder. Sockets live in a short private folder of their own, since a socket's path may
+have 107 bytes (sun_path in unix(7)) and a home folder may be anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from vidpipe.errors import SetupError
+
+MOST_SOCKET_PATH = 107  # bytes
+POSTGRES_PORT = 5432  # part of the socket's name only; nothing listens on TCP
+DATABASE = "vidpipe"
+_LONGEST = "/vp-12345678/.s.PGSQL.5432.lock"
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One cluster's folders. `home` must be absolute; `sockets` is gone when the cluster has stopped."""
+
+    home: Path
+    sockets: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def note(self) -> Path:
+        """cluster.json: what runs, and the settings by which it is reached."""
+        return note_path(self.home)
+
+    @property
+    def postgres(self) -> Path:
+        return self.home / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        return self.home / "valkey"
+
+    @property
+    def procedural(self) -> Path:
+        return self.home / "procedural"
+
+    @property
+    def valkey_socket(self) -> Path:
+        return self.sockets / "valkey.sock"
+
+    @property
+    def procedural_socket(self) -> Path:
+        return self.sockets / "procedural.sock"
+
+    @property
+    def tag(self) -> str:
+        """A word by which this cluster's PostgreSQL processes are known in a list of processes."""
+        return self.sockets.name
+
+    def log(self, name: str) -> Path:
+        """The log of the process `name`."""
+        return self.logs / f"{name}.log"
+
+    def settings(self) -> dict[str, str]:
+        """The addresses, under the names that vidpipe.settings gives them."""
+        return {
+            "database_url": (
+                f"postgresql+psycopg2://{DATABASE}@/{DATABASE}?host={quote(str(self.sockets))}&port={POSTGRES_PORT}"
+            ),
+            "broker_url": f"redis+socket://{self.valkey_socket}?virtual_host=0",
+            "procedural_url": f"http+unix://{quote(str(self.procedural_socket), safe='')}",
+            "storage_root": str(self.home / "media"),
+        }
+
+
+def note_path(home: Path) -> Path:
+    """Where the cluster of `home` says what runs."""
+    return home / "cluster.json"
+
+
+def failure_path(home: Path) -> Path:
+    """Where a cluster that gave up says why."""
+    return home / "cluster-failed.json"
+
+
+def make_socket_folder(usual: str | None = None) -> Path:
+    """A new folder that only this user may enter, in `usual` (else where temporary files go) or in /tmp.
+
+    Its path is short enough for sockets and has no character that an address would have to quote. Raises
+    SetupError where it cannot be made.
+    """
+    usual = usual or tempfile.gettempdir()
+    fits = len(usual.encode()) + len(_LONGEST) <= MOST_SOCKET_PATH
+    parent = usual if fits and _PLAIN.fullmatch(usual) else "/tmp"
+    try:
+        return Path(tempfile.mkdtemp(prefix="vp-", dir=parent))
+    except OSError as error:
+        raise SetupError(
+            f"no folder for sockets can be made in {parent}: {error.strerror}",
+            remedy="Free some space there, or set TMPDIR to a folder with a short name that can be written.",
+        ) from error
+
+
+def prepare_home(home: Path, *, least_free: int = 200_000_000) -> None:
+    """Make `home` with its folder for logs; raises SetupError where it cannot be used.
+
+    `least_free` is in bytes: a fresh PostgreSQL takes 40 MB, its log 32 MB and more, films come on top.
+    """
+    try:
+        (home / "logs").mkdir(parents=True, exist_ok=True)
+        probe = home / ".writable"
+        probe.write_text("vidpipe\n", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"the folder {home} cannot be written: {error.strerror}",
+            remedy="Mend its permissions or free space, or set VIDPIPE_HOME to another folder.",
+        ) from error
+    free = shutil.disk_usage(home).free
+    if free < least_free:
+        raise SetupError(
+            f"the disk of {home} is full: {free // 1_000_000} MB are free, {least_free // 1_000_000} MB are needed",
+            remedy="Free some space, or set VIDPIPE_HOME to a folder on another disk.",
+        )

@@ -1,0 +1,1 @@
+"""Rows: what vidpipe knows. PostgreSQL only."""

@@ -1,0 +1,148 @@
+"""Claims: a row is worked on by whoever holds its lease; the database's clock decides what has run out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from vidpipe.db.engine import Database
+from vidpipe.db.models import Workable
+from vidpipe.settings import Timing
+
+Row = TypeVar("Row", bound=Workable)
+log = logging.getLogger(__name__)
+
+
+def claim(
+    session: Session,
+    model: type[Row],
+    row_id: UUID,
+    states: Iterable[str],
+    *,
+    token: UUID,
+    seconds: float,
+    by: str,
+    only_if: Iterable[ColumnElement[bool]] = (),
+) -> Row | None:
+    """Take the row for `seconds` if it is in one of `states`, due, and nobody else's; None otherwise.
+
+    Claiming again with one's own token succeeds: the answer to the first commit may have been lost.
+    """
+    now = func.clock_timestamp()
+    statement = (
+        update(model)
+        .where(
+            model.id == row_id,
+            model.state.in_([str(state) for state in states]),
+            or_(model.due_at.is_(None), model.due_at <= now),
+            or_(model.lease_until.is_(None), model.lease_until < now, model.lease_token == token),
+            *only_if,
+        )
+        .values(lease_token=token, lease_until=now + timedelta(seconds=seconds), lease_by=by)
+        .returning(model)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalar_one_or_none()
+
+
+def park(
+    session: Session,
+    row: Workable,
+    lease: UUID,
+    seconds: float,
+    *,
+    error: str | None = None,
+    tried: bool = True,
+    **values: Any,
+) -> bool:
+    """Give the row back, to be done in `seconds`; `tried` counts a try. False where the lease was lost.
+
+    A parked row has no message on its way: the tick sends one when it is due.
+    """
+    model = type(row)
+    now = func.clock_timestamp()
+    changes: dict[str, Any] = {
+        "due_at": now + timedelta(seconds=seconds), "lease_token": None, "lease_until": None, "lease_by": None,
+        "sent_at": None, "sends": 0, **values,
+    }  # fmt: skip
+    if error is not None:
+        changes["last_error"] = error
+    if tried:
+        changes["tries"] = model.tries + 1
+    statement = update(model).where(model.id == row.id, model.state == row.state, model.lease_token == lease)
+    parked = session.execute(
+        statement.values(**changes).returning(model.id).execution_options(synchronize_session=False)
+    )
+    return parked.scalar_one_or_none() is not None
+
+
+def release(session: Session, model: type[Workable], row_id: UUID, lease: UUID) -> None:
+    """End a lease without a word on the row."""
+    session.execute(
+        update(model)
+        .where(model.id == row_id, model.lease_token == lease)
+        .values(lease_token=None, lease_until=None, lease_by=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+class LeaseKeeper:
+    """Renews the leases of what this process is working on; one thread, asleep while nothing runs long."""
+
+    def __init__(self, db: Database, timing: Timing) -> None:
+        self._db = db
+        self._timing = timing
+        self._held: dict[UUID, type[Workable]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def hold(self, model: type[Workable], lease: UUID) -> Iterator[None]:
+        """Keep `lease` alive while the block runs."""
+        with self._lock:
+            self._held[lease] = model
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat, name="lease-keeper", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held.pop(lease, None)
+
+    def stop(self) -> None:
+        """End the thread; leases then run out by themselves."""
+        self._stop.set()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._timing.heartbeat):
+            with self._lock:
+                held = dict(self._held)
+            for model in set(held.values()):
+                self._renew(model, [lease for lease, owner in held.items() if owner is model])
+
+    def _renew(self, model: type[Workable], leases: list[UUID]) -> None:
+        until = func.clock_timestamp() + timedelta(seconds=self._timing.lease)
+
+        def work(session: Session) -> None:
+            session.execute(
+                update(model)
+                .where(model.lease_token.in_(leases))
+                .values(lease_until=until)
+                .execution_options(synchronize_session=False)
+            )
+
+        try:
+            self._db.run(work, patience=self._timing.lease)
+        except DBAPIError as error:
+            log.warning("leases could not be renewed: %s", error.orig)

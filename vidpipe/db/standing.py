@@ -1,0 +1,105 @@
+"""Where a row stands: its state, whose it is, and how to speak of it. What a route is found from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
+from vidpipe.domain.states import Entity
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row as its route needs it."""
+
+    entity: Entity
+    id: UUID
+    state: str
+    root_id: UUID
+    words: str  # 'Lighthouse, Shot 1A, take 1.1'
+    scene_words: str = ""  # 'Lighthouse, Shot 1A'
+    scene_id: UUID | None = None
+    candidates: tuple[tuple[UUID, int], ...] = ()  # of a take: (id, number)
+
+
+def standings(session: Session, wanted: Sequence[tuple[Entity, UUID]]) -> list[Standing]:
+    """The standing of every row that is still there, in the order asked for."""
+    found: dict[UUID, Standing] = {}
+    for entity, load in _LOADERS.items():
+        ids = [row_id for kind, row_id in wanted if kind == entity]
+        if ids:
+            found.update({row.id: row for row in load(session, ids)})
+    return [found[row_id] for _, row_id in wanted if row_id in found]
+
+
+def _projects(session: Session, ids: list[UUID]) -> list[Standing]:
+    rows = session.execute(select(Project.id, Project.state, Project.title).where(Project.id.in_(ids)))
+    return [Standing(Entity.PROJECT, row_id, state, row_id, title) for row_id, state, title in rows]
+
+
+def _scenes(session: Session, ids: list[UUID]) -> list[Standing]:
+    rows = session.execute(
+        select(Scene.id, Scene.state, Scene.root_id, Scene.label, Project.title)
+        .join(Project, Project.id == Scene.project_id)
+        .where(Scene.id.in_(ids))
+    )
+    return [
+        Standing(Entity.SCENE, row_id, state, root, f"{title}, {label}", f"{title}, {label}", row_id)
+        for row_id, state, root, label, title in rows
+    ]
+
+
+def _takes(session: Session, ids: list[UUID]) -> list[Standing]:
+    rows = session.execute(
+        select(Take.id, Take.state, Take.round, Take.slot, Scene.id, Scene.root_id, Scene.label, Project.title)
+        .join(Scene, Scene.id == Take.scene_id)
+        .join(Project, Project.id == Take.project_id)
+        .where(Take.id.in_(ids))
+    ).all()
+    parts: dict[UUID, list[tuple[UUID, int]]] = {}
+    for take_id, candidate_id, number in session.execute(
+        select(GenerationCandidate.take_id, GenerationCandidate.id, GenerationCandidate.number)
+        .where(GenerationCandidate.take_id.in_(ids))
+        .order_by(GenerationCandidate.number)
+    ):
+        parts.setdefault(take_id, []).append((candidate_id, number))
+    return [
+        Standing(
+            Entity.TAKE, row_id, state, root, f"{title}, {label}, take {round_}.{slot}", f"{title}, {label}",
+            scene_id, tuple(parts.get(row_id, ())),
+        )
+        for row_id, state, round_, slot, scene_id, root, label, title in rows
+    ]  # fmt: skip
+
+
+def _candidates(session: Session, ids: list[UUID]) -> list[Standing]:
+    rows = session.execute(
+        select(
+            GenerationCandidate.id, GenerationCandidate.state, GenerationCandidate.number, Take.round, Take.slot,
+            Scene.id, Scene.root_id, Scene.label, Project.title,
+        )
+        .join(Take, Take.id == GenerationCandidate.take_id)
+        .join(Scene, Scene.id == GenerationCandidate.scene_id)
+        .join(Project, Project.id == GenerationCandidate.project_id)
+        .where(GenerationCandidate.id.in_(ids))
+    )  # fmt: skip
+    return [
+        Standing(
+            Entity.CANDIDATE, row_id, state, root, f"{title}, {label}, take {round_}.{slot}, candidate {number}",
+            f"{title}, {label}", scene_id,
+        )
+        for row_id, state, number, round_, slot, scene_id, root, label, title in rows
+    ]  # fmt: skip
+
+
+_LOADERS = {
+    Entity.PROJECT: _projects,
+    Entity.SCENE: _scenes,
+    Entity.TAKE: _takes,
+    Entity.CANDIDATE: _candidates,
+}

@@ -1,0 +1,144 @@
+"""The one door for every change of state.
+
+`advance` is one guarded UPDATE and one INSERT into the audit trail, in one statement of the caller's
+transaction. It raises `Stale` where the row has moved on or the lease is another's; the step that meets this
+returns quietly, since somebody else has done the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Uuid, cast, func, insert, literal, null, select, update
+from sqlalchemy.orm import Session
+
+from vidpipe.db.models import Cut, GenerationCandidate, Project, Scene, Take, Transition, Workable
+from vidpipe.domain.states import Entity, State, sources
+from vidpipe.errors import Stale
+
+# The task that is at work, for the audit trail; set by whoever runs a step.
+acting: ContextVar[str | None] = ContextVar("acting", default=None)
+
+_MODELS: dict[Entity, type[Workable]] = {
+    Entity.PROJECT: Project,
+    Entity.SCENE: Scene,
+    Entity.TAKE: Take,
+    Entity.CANDIDATE: GenerationCandidate,
+    Entity.CUT: Cut,
+}
+
+
+def advance(
+    session: Session,
+    row: Workable,
+    event: str,
+    *,
+    lease: UUID | None = None,
+    reason: str | None = None,
+    sent: bool = True,
+    **values: Any,
+) -> None:
+    """Move `row` by `event` and write `values` with it; raises Stale where it is not there any more.
+
+    The row's lease ends with the move. `sent` tells that the caller sends what comes next itself; False
+    leaves that to the tick.
+    """
+    moved = advance_many(
+        session, row.entity, [row.id], event, states=[row.state], lease=lease, reason=reason, sent=sent, **values
+    )
+    if not moved:
+        raise Stale(f"{row.entity} {row.id} is no longer {row.state} under this lease ({event})")
+
+
+def advance_many(
+    session: Session,
+    entity: Entity,
+    ids: Iterable[UUID],
+    event: str,
+    *,
+    states: Iterable[str] | None = None,
+    lease: UUID | None = None,
+    reason: str | None = None,
+    sent: bool = True,
+    **values: Any,
+) -> list[UUID]:
+    """Move every row of `ids` that `event` can move (from `states`, if given); the ids that were moved.
+
+    Raises ValueError where the table of transitions has no such event.
+    """
+    moves = {
+        state: to
+        for state, to in sources(entity, event).items()
+        if states is None or str(state) in {str(wanted) for wanted in states}
+    }
+    if not moves:
+        raise ValueError(f"no transition of a {entity} by {event!r} from {list(states or ['any state'])}")
+    moved: list[UUID] = []
+    for state, to in moves.items():
+        moved += _move(session, entity, list(ids), state, to, event, lease, reason, sent, values)
+    return moved
+
+
+def _move(
+    session: Session,
+    entity: Entity,
+    ids: list[UUID],
+    state: State,
+    to: State,
+    event: str,
+    lease: UUID | None,
+    reason: str | None,
+    sent: bool,
+    values: dict[str, Any],
+) -> list[UUID]:
+    model = _MODELS[entity]
+    now = func.clock_timestamp()
+    fresh: dict[str, Any] = {
+        "state": str(to), "moved_at": now, "due_at": None, "tries": 0, "last_error": None,
+        "lease_token": None, "lease_until": None, "lease_by": None, "sent_at": now if sent else None, "sends": 0,
+    }  # fmt: skip
+    where = [model.id.in_(ids), model.state == str(state)]
+    if lease is not None:
+        where.append(model.lease_token == lease)
+    moved = update(model).where(*where).values(**{**fresh, **values}).returning(*_owners(model)).cte("moved")
+    audit = (
+        insert(Transition)
+        .from_select(
+            ["entity", "entity_id", "project_id", "scene_id", "from_state", "to_state", "event", "reason", "task_id"],
+            select(
+                literal(str(entity)), moved.c.id, moved.c.project_id, moved.c.scene_id,
+                literal(str(state)), literal(str(to)), literal(event),
+                literal(reason) if reason is not None else null(),
+                literal(acting.get()) if acting.get() is not None else null(),
+            ),
+        )
+        .returning(Transition.entity_id)
+    )  # fmt: skip
+    return list(session.execute(audit.execution_options(synchronize_session=False)).scalars())
+
+
+def _owners(model: type[Workable]) -> list[Any]:
+    if model is Project:
+        return [Project.id, Project.id.label("project_id"), cast(null(), Uuid).label("scene_id")]
+    if model is Scene:
+        return [Scene.id, Scene.project_id, Scene.id.label("scene_id")]
+    if model is Cut:
+        return [Cut.id, Cut.project_id, cast(null(), Uuid).label("scene_id")]
+    table: Any = model
+    return [table.id, table.project_id, table.scene_id]
+
+
+def born(session: Session, row: Workable, reason: str | None = None) -> None:
+    """Record that `row` was made, in the state it was made in; call it after the row was flushed."""
+    owner: Any = row
+    project_id = row.id if isinstance(row, Project) else owner.project_id
+    scene_id = row.id if isinstance(row, Scene) else getattr(row, "scene_id", None)
+    session.add(
+        Transition(
+            entity=str(row.entity), entity_id=row.id, project_id=project_id, scene_id=scene_id, from_state="",
+            to_state=row.state, event="made", reason=reason, task_id=acting.get(),
+        )
+    )  # fmt: skip

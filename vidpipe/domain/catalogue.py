@@ -1,0 +1,180 @@
+"""What each service and model can do and costs, typed, from the data of config/services.yaml.
+
+The storyboard's checks, the preflight, the prices and the forecast all read it through this module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from vidpipe.errors import SetupError
+
+FOOTAGE = "footage"  # the service of scenes that people filmed
+SAME = 1e-3  # seconds; durations nearer than this are the same
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """One model. Seconds, pixels, frames a second, US dollars."""
+
+    service: str
+    model: str
+    durations: tuple[float, ...] = ()  # empty: any from min_duration to max_duration
+    min_duration: float = 0.5
+    max_duration: float = 60.0
+    sizes: tuple[tuple[int, int], ...] = ()  # (width, height); empty: any even size up to max_pixels
+    max_pixels: int = 3840 * 2160
+    frame_rates: tuple[int, ...] = ()  # empty: any from 1 to 60
+    max_candidates: int = 1  # clips one operation can bring; more of them are more operations
+    audio: bool = False
+    seed: bool = False
+    first_frame: bool = False
+    last_frame: bool = False
+    max_references: int = 0
+    durations_with_references: tuple[float, ...] = ()  # what references force
+    price_per_second: Decimal = Decimal(0)  # of one clip
+    poll_seconds: float = 10.0
+    typical_seconds: float = 0.0  # from submit to delivery, whatever the length of the clip
+    typical_per_second: float = 0.0  # and this for every second of every clip of the operation
+    retires: date | None = None
+    replacement: str = ""
+
+    def can_last(self, duration: float) -> bool:
+        """Whether a clip of `duration` seconds can be asked for."""
+        if self.durations:
+            return any(abs(duration - one) < SAME for one in self.durations)
+        return self.min_duration - SAME <= duration <= self.max_duration + SAME
+
+    def lasts(self) -> str:
+        """The durations in words: `4, 6 or 8 s`, `0.5 to 30 s`."""
+        if self.durations:
+            words = [f"{one:g}" for one in sorted(self.durations)]
+            return (f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]) + " s"
+        return f"{self.min_duration:g} to {self.max_duration:g} s"
+
+    def nearest_duration(self, duration: float) -> float:
+        """What the model can do that comes nearest to `duration`; the longer of two."""
+        if self.durations:
+            return min(self.durations, key=lambda one: (abs(one - duration), -one))
+        return min(max(duration, self.min_duration), self.max_duration)
+
+    def bought_seconds(self, duration: float, *, references: bool) -> float:
+        """The length in seconds of each clip that is bought for a scene of `duration` seconds.
+
+        References can force a longer clip, which is then trimmed.
+        """
+        forced = self.durations_with_references if references else ()
+        if not forced or any(abs(duration - one) < SAME for one in forced):
+            return duration
+        longer = [one for one in forced if one >= duration]
+        return min(longer) if longer else max(forced)
+
+    def can_size(self, width: int, height: int) -> bool:
+        """Whether a clip of this size can be asked for."""
+        return (width, height) in self.sizes if self.sizes else width * height <= self.max_pixels
+
+    def sizes_in_words(self) -> str:
+        """`1280x720 or 1920x1080`, `up to 2,073,600 pixels (about 1920x1080)`."""
+        if self.sizes:
+            words = [f"{width}x{height}" for width, height in self.sizes]
+            return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
+        height = int(math.sqrt(self.max_pixels * 9 / 16))
+        return f"up to {self.max_pixels:,} pixels (about {height * 16 // 9}x{height})"
+
+    def can_rate(self, fps: int) -> bool:
+        """Whether this many frames a second can be asked for."""
+        return fps in self.frame_rates if self.frame_rates else 1 <= fps <= 60
+
+    def operations(self, candidates: int) -> int:
+        """How many operations bring this many clips."""
+        return -(-candidates // self.max_candidates)
+
+
+@dataclass(frozen=True)
+class ServiceFacts:
+    """One service and its models."""
+
+    name: str
+    title: str
+    default_model: str
+    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    operations: int = 4  # in flight at once
+
+
+Catalogue = Mapping[str, ServiceFacts]
+
+
+def read_catalogue(services: Mapping[str, Any]) -> dict[str, ServiceFacts]:
+    """The `services` mapping of config/services.yaml, typed.
+
+    Raises SetupError that names the entry which cannot be used; keys that only adapters know are left alone.
+    """
+    return {name: _service(name, found) for name, found in services.items()}
+
+
+def _service(name: str, found: Any) -> ServiceFacts:
+    models = found.get("models") if isinstance(found, Mapping) else None
+    if not isinstance(models, Mapping) or not models:
+        raise SetupError(f"services.{name} lists no models", remedy="See config/services.yaml for its shape.")
+    default = str(found.get("default_model") or next(iter(models)))
+    if default not in models:
+        raise SetupError(f"services.{name}.default_model is {default}, which is not one of its models")
+    try:
+        return ServiceFacts(
+            name=name,
+            title=str(found.get("title", name)),
+            default_model=default,
+            models={str(model): _model(name, str(model), facts or {}) for model, facts in models.items()},
+            operations=max(1, int(found.get("operations", 4))),
+        )
+    except (TypeError, ValueError, AttributeError, InvalidOperation) as error:
+        raise SetupError(f"services.{name} cannot be used: {error}", remedy="Mend the services file.") from error
+
+
+def _model(service: str, model: str, facts: Mapping[str, Any]) -> ModelFacts:
+    retires = facts.get("retires")
+    base = ModelFacts(service=service, model=model)
+
+    def floats(key: str) -> tuple[float, ...]:
+        return tuple(float(one) for one in facts.get(key, ()))
+
+    return ModelFacts(
+        service=service,
+        model=model,
+        durations=floats("durations"),
+        min_duration=float(facts.get("min_duration", base.min_duration)),
+        max_duration=float(facts.get("max_duration", base.max_duration)),
+        sizes=tuple((int(width), int(height)) for width, height in facts.get("sizes", ())),
+        max_pixels=int(facts.get("max_pixels", base.max_pixels)),
+        frame_rates=tuple(int(one) for one in facts.get("frame_rates", ())),
+        max_candidates=max(1, int(facts.get("max_candidates", base.max_candidates))),
+        audio=bool(facts.get("audio", False)),
+        seed=bool(facts.get("seed", False)),
+        first_frame=bool(facts.get("first_frame", False)),
+        last_frame=bool(facts.get("last_frame", False)),
+        max_references=int(facts.get("max_references", 0)),
+        durations_with_references=floats("durations_with_references"),
+        price_per_second=Decimal(str(facts.get("price_per_second", 0))),
+        poll_seconds=float(facts.get("poll_seconds", base.poll_seconds)),
+        typical_seconds=float(facts.get("typical_seconds", 0.0)),
+        typical_per_second=float(facts.get("typical_per_second", 0.0)),
+        retires=retires if isinstance(retires, date) else date.fromisoformat(retires) if retires else None,
+        replacement=str(facts.get("replacement", "")),
+    )
+
+
+def model_of(catalogue: Catalogue, service: str, model: str = "") -> ModelFacts | None:
+    """The facts of a model (of the service's default one without a name), or None where there is none."""
+    found = catalogue.get(service)
+    return None if found is None else found.models.get(model or found.default_model)
+
+
+def fallback_of(catalogue: Catalogue, fallback: str) -> ModelFacts | None:
+    """The facts behind `service` or `service/model`."""
+    service, _, model = fallback.partition("/")
+    return model_of(catalogue, service, model)

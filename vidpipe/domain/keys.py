@@ -1,0 +1,25 @@
+"""The names of media in the store, built from ids alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+
+def candidate(project: UUID, scene: UUID, take: UUID, number: int) -> str:
+    """One delivered clip."""
+    return f"{project}/{scene}/{take}/candidate_{number}.mp4"
+
+
+def frame(project: UUID, scene: UUID, take: UUID, number: int, which: str) -> str:
+    """A still of a candidate: `which` is first, last or poster."""
+    return f"{project}/{scene}/{take}/candidate_{number}_{which}.jpg"
+
+
+def given(project: UUID, sha256: str, suffix: str) -> str:
+    """A file that came with the storyboard, named by its content; `suffix` is one of ours, with its dot."""
+    return f"{project}/given/{sha256}{suffix}"
+
+
+def film(project: UUID, cut: UUID) -> str:
+    """A stitched film."""
+    return f"{project}/film/{cut}.mp4"

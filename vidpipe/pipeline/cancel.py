@@ -1,0 +1,55 @@
+"""cancel: stop an operation that is still running, where the service can (cancelling -> cancelled).
+
+Where it can't, or where it was too late, the take stays `cancelling`: it is watched, and what it delivers is
+kept and paid for.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from vidpipe.db import money
+from vidpipe.db.leases import park
+from vidpipe.db.models import Take
+from vidpipe.db.transitions import advance
+from vidpipe.domain.states import Entity, TakeState
+from vidpipe.errors import ServiceError
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.step import Ref, Refs, Step
+from vidpipe.services.base import Cancellable
+
+
+def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
+    service = deps.service(take.service)
+    poll_seconds = deps.capabilities(take.service, take.model).poll_seconds
+    try:
+        stopped = isinstance(service, Cancellable) and service.cancel(take.operation or "")
+    except ServiceError as error:
+        reason = error.message
+        deps.db.run(lambda session: park(session, take, lease, poll_seconds, error=reason))
+        return ()
+    deps.db.run(lambda session: _record(session, take, lease, stopped, poll_seconds))
+    return (Ref(Entity.SCENE, take.scene_id),)
+
+
+def _record(session: Session, take: Take, lease: UUID, stopped: bool, poll_seconds: float) -> None:
+    if not stopped:
+        park(session, take, lease, poll_seconds, tried=False, sent_at=func.clock_timestamp())
+        return
+    found = money.attempt_of(session, take)
+    if found is not None:
+        money.release(session, take, found[1])
+    advance(session, take, "cancelled", lease=lease, ended_at=func.clock_timestamp())
+
+
+CANCEL = Step(
+    name="cancel",
+    model=Take,
+    states=frozenset({TakeState.CANCELLING}),
+    work=_work,
+    gave_up="broke",
+    after_giving_up=lambda take: (Ref(Entity.SCENE, take.scene_id),),
+)

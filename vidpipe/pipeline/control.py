@@ -1,0 +1,167 @@
+"""The hand on the wheel: pause, resume, cancel, retry, skip. Each may be said twice, and at any time.
+
+These only change rows; the tick sends what follows within a second.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from vidpipe.db import projects, scenes
+from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
+from vidpipe.db.transitions import advance, advance_many
+from vidpipe.domain.states import PROJECT_ENDED, Entity, ProjectState, SceneState, TakeState
+from vidpipe.errors import UserError
+from vidpipe.pipeline.deps import Deps
+
+_TO_RETRY = frozenset({SceneState.BLOCKED, SceneState.SKIPPED, SceneState.CANCELLED})
+
+
+def pause(deps: Deps, project_id: UUID) -> str:
+    """Buy nothing more; what is at a service already is still fetched and kept. Says what happened."""
+
+    def work(session: Session) -> str:
+        project = projects.lock(session, project_id)
+        if project.state == ProjectState.PAUSED:
+            return "it is paused already"
+        _must_run(project)
+        advance(session, project, "paused")
+        return f"paused; {_at_service(session, project_id)}"
+
+    return deps.db.run(work)
+
+
+def resume(deps: Deps, project_id: UUID) -> str:
+    """Go on with a paused or waiting film. Says what happened."""
+
+    def work(session: Session) -> str:
+        project = projects.lock(session, project_id)
+        if project.state in (ProjectState.ACTIVE, ProjectState.STITCHING):
+            return "it is running"
+        if project.state not in (ProjectState.PAUSED, ProjectState.WAITING, ProjectState.FAILED):
+            raise UserError(f"a film that is {project.state} cannot go on", remedy="`vidpipe retry` begins again.")
+        _go_on(session, project)
+        return "it goes on"
+
+    return deps.db.run(work)
+
+
+def cancel(deps: Deps, project_id: UUID) -> str:
+    """End the film; what is at a service is stopped where that can be done, else watched and kept."""
+
+    def work(session: Session) -> str:
+        project = projects.lock(session, project_id)
+        if project.state in (ProjectState.CANCELLING, ProjectState.CANCELLED):
+            return f"it is {project.state} already"
+        if project.state in PROJECT_ENDED and project.state != ProjectState.FAILED:
+            raise UserError(f"a film that is {project.state} cannot be cancelled")
+        said = _at_service(session, project_id)
+        advance(session, project, "cancel_asked")
+        _cancel_scenes(session, [scene.id for scene in projects.scenes(session, project_id)])
+        return f"cancelling; {said}"
+
+    return deps.db.run(work)
+
+
+def retry(deps: Deps, project_id: UUID, label: str | None = None) -> str:
+    """Make a scene again (any that has ended), or every blocked, skipped or cancelled one. Says what happened."""
+
+    def work(session: Session) -> str:
+        project = projects.lock(session, project_id)
+        wanted = _wanted(session, project_id, label)
+        for scene in wanted:
+            event = "retake_asked" if scene.state == SceneState.DONE else "retried"
+            advance(
+                session, scene, event, sent=False, version=scene.version + 1, round=0, note=None,
+                started_at=None, finished_at=None,
+            )  # fmt: skip
+        if project.state != ProjectState.ACTIVE:
+            _go_on(session, project)
+        return f"again: {', '.join(scene.label for scene in wanted)}" if wanted else "the film goes on"
+
+    return deps.db.run(work)
+
+
+def skip(deps: Deps, project_id: UUID, label: str) -> str:
+    """Leave a scene out of the film. Says what happened."""
+
+    def work(session: Session) -> str:
+        project = projects.lock(session, project_id)
+        scene = _scene(session, project_id, label)
+        if scene.state == SceneState.SKIPPED:
+            return f"{label} is left out already"
+        if scene.state == SceneState.DONE:
+            raise UserError(f"{label} is done", remedy="Cut it in the storyboard, or leave it.")
+        _cancel_takes(session, [scene.id])
+        advance(session, scene, "skipped", reason="left out by a person", finished_at=func.clock_timestamp())
+        if project.state in (ProjectState.WAITING, ProjectState.FAILED):
+            _go_on(session, project)
+        return f"{label} is left out"
+
+    return deps.db.run(work)
+
+
+def _wanted(session: Session, project_id: UUID, label: str | None) -> list[Scene]:
+    if label is None:
+        return [
+            scene for scene in projects.scenes(session, project_id) if scene.state in _TO_RETRY - {SceneState.SKIPPED}
+        ]
+    scene = _scene(session, project_id, label)
+    if scene.state not in _TO_RETRY | {SceneState.DONE}:
+        raise UserError(f"{label} is {scene.state}; only a scene that has ended can be made again")
+    return [scenes.lock(session, scene.id)]
+
+
+def _scene(session: Session, project_id: UUID, label: str) -> Scene:
+    scene = scenes.by_label(session, project_id, label)
+    if scene is None:
+        known = ", ".join(other.label for other in projects.scenes(session, project_id))
+        raise UserError(f"the film has no scene {label!r}", remedy=f"It has: {known}.")
+    return scene
+
+
+def _must_run(project: Project) -> None:
+    if project.state not in (ProjectState.ACTIVE, ProjectState.WAITING, ProjectState.STITCHING):
+        raise UserError(f"a film that is {project.state} cannot be paused")
+
+
+def _go_on(session: Session, project: Project) -> None:
+    event = "reopened" if project.state in (ProjectState.DONE, ProjectState.CANCELLED) else "resumed"
+    if project.state == ProjectState.CANCELLING:
+        raise UserError("the film is being cancelled", remedy="Wait until it is cancelled, then retry.")
+    advance(session, project, event, sent=False, note=None, finished_at=None)
+    for model in (Scene, Take, GenerationCandidate):
+        session.execute(
+            update(model)
+            .where(model.project_id == project.id, model.lease_token.is_(None))
+            .values(sent_at=None, sends=0)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _cancel_scenes(session: Session, scene_ids: list[UUID]) -> None:
+    _cancel_takes(session, scene_ids)
+    advance_many(session, Entity.SCENE, scene_ids, "cancelled", finished_at=func.clock_timestamp())
+
+
+def _cancel_takes(session: Session, scene_ids: list[UUID]) -> None:
+    takes = session.execute(select(Take.id).where(Take.scene_id.in_(scene_ids))).scalars().all()
+    if takes:
+        advance_many(session, Entity.TAKE, takes, "cancelled", states=[TakeState.QUEUED])
+        advance_many(session, Entity.TAKE, takes, "cancel_asked", sent=False)
+
+
+def _at_service(session: Session, project_id: UUID) -> str:
+    running = session.execute(
+        select(func.count()).where(
+            Take.project_id == project_id, Take.state.in_([str(TakeState.SUBMITTING), str(TakeState.SUBMITTED)])
+        )
+    ).scalar_one()
+    return (
+        f"{running} {'take is' if running == 1 else 'takes are'} still at a service"
+        if running
+        else "nothing is at a service"
+    )

@@ -1,0 +1,69 @@
+"""What a step is handed: settings, rows, media, services, eyes. Made once a process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vidpipe.db.engine import Database
+from vidpipe.db.leases import LeaseKeeper
+from vidpipe.services.base import Capabilities, VideoService
+from vidpipe.services.registry import capabilities, open_service
+from vidpipe.settings import Settings
+from vidpipe.storage.base import Storage
+from vidpipe.storage.registry import open_storage
+from vidpipe.vision.base import Measurer
+from vidpipe.vision.registry import open_measurers
+
+
+@dataclass
+class Deps:
+    """Everything outside that a step may touch."""
+
+    settings: Settings
+    db: Database
+    storage: Storage
+    keeper: LeaseKeeper
+    worker: str  # who claims, for people to read
+    opener: Callable[[str, Settings], VideoService] = open_service
+    measurers: Callable[[Settings], tuple[Measurer, ...]] = open_measurers
+    _services: dict[str, VideoService] = field(default_factory=dict)
+    _eyes: tuple[Measurer, ...] | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def service(self, name: str) -> VideoService:
+        """The service of that name, opened once."""
+        with self._lock:
+            if name not in self._services:
+                self._services[name] = self.opener(name, self.settings)
+            return self._services[name]
+
+    def capabilities(self, name: str, model: str) -> Capabilities:
+        """What a model can do."""
+        return capabilities(name, model, self.settings)
+
+    def eyes(self) -> tuple[Measurer, ...]:
+        """Everything that looks at clips here, opened once."""
+        with self._lock:
+            if self._eyes is None:
+                self._eyes = self.measurers(self.settings)
+            return self._eyes
+
+    def folder(self, name: str) -> Path:
+        """A folder for work in progress, made if it isn't there."""
+        path = self.settings.work / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.keeper.stop()
+        self.db.close()
+
+
+def open_deps(settings: Settings, worker: str, *, pool_size: int = 10) -> Deps:
+    """The dependencies of this process."""
+    db = Database(settings.database_url, pool_size=pool_size)
+    return Deps(settings, db, open_storage(settings), LeaseKeeper(db, settings.timing), worker)

@@ -1,0 +1,75 @@
+"""download: fetch one delivered clip, probe it, store it (announced -> stored | unusable)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
+
+from vidpipe.db.models import GenerationCandidate, Scene, Take
+from vidpipe.db.transitions import advance
+from vidpipe.domain import keys
+from vidpipe.domain.requests import RemoteClip
+from vidpipe.domain.states import CandidateState
+from vidpipe.errors import MediaError
+from vidpipe.media.info import MediaInfo
+from vidpipe.media.probe import probe
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.step import Refs, Step
+
+
+def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
+    take, label = deps.db.run(lambda session: _context(session, candidate))
+    dest = deps.folder("download") / f"{uuid4().hex}.mp4"
+    key = keys.candidate(candidate.project_id, candidate.scene_id, candidate.take_id, candidate.number)
+    try:
+        clip = RemoteClip(candidate.number, candidate.handle, candidate.seed)
+        deps.service(take.service).fetch(take.operation or "", clip, dest)
+        info = _probe(dest)
+        stored = deps.storage.put(key, dest, _metadata(candidate, take, label, info))
+    finally:
+        dest.unlink(missing_ok=True)
+
+    def record(session: Session) -> None:
+        advance(
+            session, candidate, "stored", lease=lease, key=stored.key, size=stored.size, sha256=stored.sha256,
+            duration=info.duration, facts=asdict(info),
+        )  # fmt: skip
+
+    deps.db.run(record)
+    return ()
+
+
+def _probe(path: Path) -> MediaInfo:
+    info = probe(path)
+    if info.video is None:
+        raise MediaError("the delivered file holds no picture")
+    return info
+
+
+def _context(session: Session, candidate: GenerationCandidate) -> tuple[Take, str]:
+    return session.get_one(Take, candidate.take_id), session.get_one(Scene, candidate.scene_id).label
+
+
+def _metadata(candidate: GenerationCandidate, take: Take, label: str, info: MediaInfo) -> dict[str, Any]:
+    """What stands beside the file in the store, so that a file found alone can be understood."""
+    return {
+        "project": str(take.project_id), "scene": str(take.scene_id), "label": label, "version": take.version,
+        "take": {"id": str(take.id), "round": take.round, "slot": take.slot}, "candidate": candidate.number,
+        "service": take.service, "model": take.model, "model_version": take.model_version,
+        "operation": take.operation, "prompt": take.prompt, "seed": candidate.seed,
+        "cost": str(candidate.cost), "facts": asdict(info),
+    }  # fmt: skip
+
+
+DOWNLOAD = Step(
+    name="download",
+    model=GenerationCandidate,
+    states=frozenset({CandidateState.ANNOUNCED}),
+    work=_work,
+    gave_up="spoiled",
+    after_giving_up=lambda candidate: (),  # gather follows in the same segment
+)

@@ -1,0 +1,154 @@
+"""enroll: a storyboard becomes rows. Enqueuing a film is no more than this; the tick sends what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from vidpipe.db import projects
+from vidpipe.db.models import Asset, Manifest, Project, Scene, SceneDependency
+from vidpipe.db.models import Sequence as SequenceRow
+from vidpipe.db.transitions import advance, born
+from vidpipe.domain.states import ProjectState, SceneState
+from vidpipe.domain.storyboard.model import FrameSpec, SceneSpec, Storyboard
+from vidpipe.pipeline import given
+from vidpipe.pipeline.deps import Deps
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The film, and whether it is new or was found."""
+
+    project_id: UUID
+    fresh: bool
+
+
+def enroll(deps: Deps, storyboard: Storyboard, *, again: bool = False) -> Enrolled:
+    """Write the film down; a storyboard that was enqueued before gives that film, unless `again`.
+
+    Raises StoryboardInvalid where a file it names cannot be used; then nothing was written.
+    """
+    if not again and (found := deps.db.run(lambda session: projects.newest(session, storyboard.fingerprint))):
+        return Enrolled(found.id, False)
+    given.check(storyboard)
+    project_id = uuid4()
+    stored = given.store(deps.storage, project_id, storyboard)
+    return deps.db.run(lambda session: _write(session, storyboard, project_id, stored, again))
+
+
+def _write(
+    session: Session, storyboard: Storyboard, project_id: UUID, stored: Mapping[Path, str], again: bool
+) -> Enrolled:
+    # Two people who enqueue the same storyboard at the same moment get one film.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(storyboard.fingerprint))))
+    if not again and (found := projects.newest(session, storyboard.fingerprint)):
+        return Enrolled(found.id, False)
+    project = _project(session, storyboard, project_id, stored)
+    rows: dict[str, Scene] = {}
+    for number, sequence in enumerate(storyboard.sequences):
+        row = SequenceRow(id=uuid4(), project_id=project.id, position=number, title=sequence.title)
+        session.add(row)
+        session.flush()
+        for spec in sequence.scenes:
+            rows[spec.label] = _scene(project, row, spec, len(rows), storyboard, stored)
+            session.add(rows[spec.label])
+    session.flush()
+    for spec in storyboard.scenes:
+        session.add_all(
+            SceneDependency(scene_id=rows[spec.label].id, needs_id=rows[label].id)
+            for label in dict.fromkeys(spec.after)
+        )
+    for scene in rows.values():
+        born(session, scene)
+    advance(session, project, "enqueued", sent=False, started_at=func.clock_timestamp())
+    return Enrolled(project.id, True)
+
+
+def _project(session: Session, storyboard: Storyboard, project_id: UUID, stored: Mapping[Path, str]) -> Project:
+    project = Project(
+        id=project_id, title=storyboard.title, fingerprint=storyboard.fingerprint, storyboard=_as_read(storyboard),
+        width=storyboard.width, height=storyboard.height, fps=storyboard.fps, audio=storyboard.audio,
+        quality_mode=storyboard.quality_mode, candidate_count=storyboard.candidate_count, seed=storyboard.seed,
+        select_mode=storyboard.select, weights=dict(storyboard.weights), budget=storyboard.budget,
+        on_budget=storyboard.on_budget, on_uncertain=storyboard.on_uncertain, state=str(ProjectState.DRAFT),
+        manifest_id=_manifest(session, storyboard, stored),
+    )  # fmt: skip
+    session.add(project)
+    session.flush()
+    born(session, project)
+    return project
+
+
+def _as_read(storyboard: Storyboard) -> dict[str, Any]:
+    source = storyboard.source
+    if source is None:
+        return {"title": storyboard.title}
+    return {"title": storyboard.title, "name": source.name, "text": source.read_text(encoding="utf-8")}
+
+
+def _manifest(session: Session, storyboard: Storyboard, stored: Mapping[Path, str]) -> UUID | None:
+    spec = storyboard.manifest
+    if spec is None:
+        return None
+    manifest = Manifest(id=uuid4(), name=spec.name)
+    session.add(manifest)
+    session.flush()
+    session.add_all(
+        Asset(
+            manifest_id=manifest.id, tag=asset.tag, kind=asset.kind, name=asset.name, description=asset.description,
+            source="UPLOAD", image_keys=[stored[path] for path in asset.images],
+        )
+        for asset in spec.assets
+    )  # fmt: skip
+    return manifest.id
+
+
+def _scene(
+    project: Project,
+    sequence: SequenceRow,
+    spec: SceneSpec,
+    position: int,
+    storyboard: Storyboard,
+    stored: Mapping[Path, str],
+) -> Scene:
+    return Scene(
+        id=uuid4(), project_id=project.id, sequence_id=sequence.id, position=position, label=spec.label,
+        prompt=spec.prompt, spec=_spec(spec, storyboard, stored), service=spec.service, model=spec.model,
+        fallback=spec.fallback, duration=spec.duration, candidates=spec.candidates, critical=spec.critical,
+        max_takes=spec.max_takes, max_cost=spec.max_cost, transition_kind=spec.transition.kind,
+        transition_seconds=spec.transition.seconds, root_id=uuid4(), state=str(SceneState.WAITING),
+    )  # fmt: skip
+
+
+def _spec(spec: SceneSpec, storyboard: Storyboard, stored: Mapping[Path, str]) -> dict[str, Any]:
+    footage = spec.footage
+    return {
+        "negative_prompt": spec.negative_prompt, "shot": spec.shot, "camera": spec.camera, "cast": list(spec.cast),
+        "after": list(spec.after), "seed": spec.seed, "first_frame": _frame(spec.first_frame, stored),
+        "last_frame": _frame(spec.last_frame, stored),
+        "footage": None if footage is None else {
+            "key": stored[footage.path], "start": footage.start, "end": footage.end, "fit": footage.fit
+        },
+        "reference_images": _references(spec, storyboard, stored),
+    }  # fmt: skip
+
+
+def _frame(frame: FrameSpec | None, stored: Mapping[Path, str]) -> dict[str, Any] | None:
+    if frame is None:
+        return None
+    return {"source": frame.source, "previous": frame.previous, "key": stored[frame.path] if frame.path else None}
+
+
+def _references(spec: SceneSpec, storyboard: Storyboard, stored: Mapping[Path, str]) -> list[dict[str, str]]:
+    assets = {asset.tag: asset for asset in (storyboard.manifest.assets if storyboard.manifest else ())}
+    return [
+        {"tag": tag, "key": stored[assets[tag].images[0]], "description": assets[tag].description}
+        for tag in spec.references
+        if tag in assets and assets[tag].images
+    ]

@@ -1,0 +1,130 @@
+"""gather: when nothing of a scene's round is under way any more, decide what happens next.
+
+Runs for a scene (generating -> selecting | blocked | skipped, or another round of takes), as the body of a
+take's chord, after every take that ended otherwise, and from the sweep; it acts only when every live take is
+at its end. Children are settled in one transaction, the scene in the next, the scene always locked first.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from vidpipe.db import projects, scenes
+from vidpipe.db.models import GenerationCandidate, Scene, Take
+from vidpipe.db.transitions import advance, advance_many
+from vidpipe.domain.selection import (
+    Bounds,
+    Buy,
+    CandidateFact,
+    Choose,
+    Decision,
+    GiveUp,
+    TakeFact,
+    WaitForPerson,
+    decide,
+)
+from vidpipe.domain.states import CANDIDATE_ENDED, CandidateState, Entity, SceneState, TakeState
+from vidpipe.errors import SetupError
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.plan import order
+from vidpipe.pipeline.step import Ref, Refs
+
+
+def gather(deps: Deps, scene_id: UUID) -> Refs:
+    """Settle the scene's delivered takes and decide about the scene; what should be sent next."""
+    deps.db.run(lambda session: _settle_takes(session, scene_id))
+    return deps.db.run(lambda session: _decide(session, deps, scene_id))
+
+
+def _settle_takes(session: Session, scene_id: UUID) -> None:
+    """A delivered take whose candidates are all at their end is settled, or spoiled if none is usable."""
+    scenes.lock(session, scene_id)
+    ended = [str(state) for state in CANDIDATE_ENDED]
+    unfinished = exists().where(GenerationCandidate.take_id == Take.id, GenerationCandidate.state.not_in(ended))
+    usable = exists().where(
+        GenerationCandidate.take_id == Take.id, GenerationCandidate.state != str(CandidateState.UNUSABLE)
+    )
+    rows = session.execute(
+        select(Take.id, usable).where(Take.scene_id == scene_id, Take.state == str(TakeState.DELIVERED), ~unfinished)
+    ).all()
+    now = func.clock_timestamp()
+    good = [take_id for take_id, has_usable in rows if has_usable]
+    bad = [take_id for take_id, has_usable in rows if not has_usable]
+    if good:
+        advance_many(session, Entity.TAKE, good, "settled", ended_at=now)
+    if bad:
+        reason = "no clip of it was usable"
+        advance_many(session, Entity.TAKE, bad, "spoiled", reason=reason, last_error=reason, ended_at=now)
+
+
+def facts(session: Session, scene: Scene) -> tuple[list[TakeFact], list[CandidateFact]]:
+    """The scene's takes and candidates as the decision sees them."""
+    takes = [
+        TakeFact(
+            id=take.id, round=take.round, slot=take.slot, service=f"{take.service}/{take.model}",
+            state=TakeState(take.state), retryable=take.state != TakeState.REFUSED, reason=take.last_error or "",
+        )
+        for take in scenes.takes(session, scene)
+    ]  # fmt: skip
+    candidates = [
+        CandidateFact(
+            id=candidate.id, order=(take.round, take.slot, candidate.number), state=CandidateState(candidate.state),
+            composite=candidate.composite, cost=candidate.cost or Decimal(0), reason=candidate.last_error or "",
+        )
+        for candidate, take in scenes.candidates(session, scene)
+    ]  # fmt: skip
+    return takes, candidates
+
+
+def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
+    scene = scenes.lock(session, scene_id)
+    if scene.state != SceneState.GENERATING:
+        return ()
+    takes, candidates = facts(session, scene)
+    bounds = Bounds(
+        wanted=scene.candidates, service=f"{scene.service}/{scene.model}", fallback=_route(deps, scene.fallback),
+        tries=deps.settings.tries, max_takes=scene.max_takes, critical=scene.critical,
+    )  # fmt: skip
+    return _apply(session, deps, scene, decide(takes, candidates, bounds))
+
+
+def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Refs:
+    match decision:
+        case Choose(why=why):
+            advance(session, scene, "candidates_gathered", reason=why, note=None)
+            return ()  # select follows in the same segment
+        case Buy(service=route, count=count, why=why):
+            return _buy(session, deps, scene, route, count, why)
+        case GiveUp(reason=reason, leave_out=leave_out):
+            event = "left_out" if leave_out else "gave_up"
+            advance(session, scene, event, reason=reason, note=reason, finished_at=func.clock_timestamp())
+            return (Ref(Entity.SCENE, scene.id),)
+        case WaitForPerson(reason=reason):
+            scenes.note(session, scene, reason)
+            return (Ref(Entity.PROJECT, scene.project_id),)
+        case _:
+            return ()
+
+
+def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why: str) -> Refs:
+    project = projects.get(session, scene.project_id)
+    service, _, model = route.partition("/")
+    round_ = scene.round + 1
+    takes = order(deps, session, project, scene, round_, service, model, count, scenes.keyframes(session, scene))
+    scenes.next_round(session, scene, round_)
+    scenes.note(session, scene, why)
+    return [Ref(Entity.TAKE, take.id) for take in takes]
+
+
+def _route(deps: Deps, fallback: str) -> str:
+    """'service/model' of a fallback that may name the service alone."""
+    if not fallback or "/" in fallback:
+        return fallback
+    try:
+        return f"{fallback}/{deps.settings.services[fallback]['default_model']}"
+    except KeyError as error:
+        raise SetupError(f"the fallback service {fallback!r} is not known here") from error

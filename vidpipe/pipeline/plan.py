@@ -1,0 +1,135 @@
+"""plan: a scene whose turn has come gets its key frames and its first takes (waiting -> generating)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from vidpipe.db import projects, scenes
+from vidpipe.db.models import Keyframe, Project, Scene, SceneManifest, Take
+from vidpipe.db.transitions import advance, born
+from vidpipe.domain.states import Entity, SceneState, TakeState
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.step import Ref, Refs, Step
+
+
+def _work(deps: Deps, scene: Scene, lease: UUID) -> Refs:
+    # What the model can do is data; reading it here lets a bad setting block the scene with its reason.
+    deps.capabilities(scene.service, scene.model)
+
+    def record(session: Session) -> list[UUID]:
+        project = projects.get(session, scene.project_id)
+        frames = _keyframes(session, scene)
+        _scene_manifest(session, scene)
+        takes = order(deps, session, project, scene, 1, scene.service, scene.model, scene.candidates, frames)
+        advance(session, scene, "started", lease=lease, round=1, note=None, started_at=func.clock_timestamp())
+        return [take.id for take in takes]
+
+    return [Ref(Entity.TAKE, take_id) for take_id in deps.db.run(record)]
+
+
+def order(
+    deps: Deps,
+    session: Session,
+    project: Project,
+    scene: Scene,
+    round_: int,
+    service: str,
+    model: str,
+    count: int,
+    frames: dict[str, Keyframe],
+) -> list[Take]:
+    """The takes that bring `count` candidates: one operation where the service takes a count, else several."""
+    able = deps.capabilities(service, model)
+    request = _request(project, scene, frames)
+    seed = int(scene.spec.get("seed") or project.seed)
+    takes: list[Take] = []
+    left = count
+    while left:
+        share = min(left, able.max_candidates)
+        take = Take(
+            project_id=project.id, scene_id=scene.id, version=scene.version, round=round_, slot=len(takes) + 1,
+            service=service, model=model, count=share, prompt=scene.prompt, request=request,
+            seed=_seed(seed, scene, round_, count - left), state=str(TakeState.QUEUED), sent_at=func.clock_timestamp(),
+        )  # fmt: skip
+        session.add(take)
+        takes.append(take)
+        left -= share
+    session.flush()
+    for take in takes:
+        born(session, take)
+    return takes
+
+
+def _seed(seed: int, scene: Scene, round_: int, already: int) -> int:
+    """A different seed for every scene, version, round and candidate; the same film gets the same ones."""
+    return (seed * 7919 + scene.position * 101 + (scene.version - 1) * 31 + (round_ - 1) * 11 + already) % 2**31
+
+
+def _request(project: Project, scene: Scene, frames: dict[str, Keyframe]) -> dict[str, Any]:
+    spec = scene.spec
+    return {
+        "duration": scene.duration, "width": project.width, "height": project.height, "fps": project.fps,
+        "audio": project.audio, "label": scene.label, "negative_prompt": spec.get("negative_prompt", ""),
+        "shot": spec.get("shot", ""), "camera": spec.get("camera", ""), "footage": spec.get("footage"),
+        "references": spec.get("reference_images", []),
+        "first_frame": frames["first"].key if "first" in frames else None,
+        "last_frame": frames["last"].key if "last" in frames else None,
+    }  # fmt: skip
+
+
+def _keyframes(session: Session, scene: Scene) -> dict[str, Keyframe]:
+    """The scene's key frames: given ones by their key, the last frame of the scene before where it is asked."""
+    already = scenes.keyframes(session, scene)
+    for which in ("first", "last"):
+        wanted = scene.spec.get(f"{which}_frame")
+        if which in already or not wanted:
+            continue
+        source, key = (_previous(session, scene, wanted)) if wanted["source"] == "previous" else (None, wanted["key"])
+        if key is None:
+            continue  # the scene before was left out: this one starts freely
+        frame = Keyframe(
+            scene_id=scene.id,
+            version=scene.version,
+            which=which,
+            source=wanted["source"],
+            key=key,
+            from_scene_id=source,
+        )
+        session.add(frame)
+        already[which] = frame
+    return already
+
+
+def _previous(session: Session, scene: Scene, wanted: dict[str, Any]) -> tuple[UUID | None, str | None]:
+    before = scenes.by_label(session, scene.project_id, wanted["previous"])
+    clip = scenes.clip(session, before) if before is not None else None
+    if before is None or clip is None:
+        return None, None
+    return before.id, clip.last_frame_key
+
+
+def _scene_manifest(session: Session, scene: Scene) -> None:
+    if scenes.manifest(session, scene) is None:
+        session.add(
+            SceneManifest(
+                scene_id=scene.id, version=scene.version, manifest_json={"cast": scene.spec.get("cast", [])},
+                selected_reference_tags=[reference["tag"] for reference in scene.spec.get("reference_images", [])],
+            )
+        )  # fmt: skip
+
+
+PLAN = Step(
+    name="plan",
+    model=Scene,
+    states=frozenset({SceneState.WAITING}),
+    work=_work,
+    gave_up="gave_up",
+    after_giving_up=lambda scene: (Ref(Entity.SCENE, scene.id),),
+    only_if=lambda: (projects.runs(Scene.project_id), scenes.ready()),
+)
+
+__all__ = ["PLAN", "order"]

@@ -1,0 +1,201 @@
+"""poll: ask the services how operations are doing (submitted -> delivered | refused | failed, or parked).
+
+`poll` asks for one take, right after its submission. If it isn't done, the row is parked with the time of the
+next question, and from then on the wave asks: every due take of one service, together, in one asyncio loop.
+Nothing waits in the broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from vidpipe.db import money
+from vidpipe.db.models import GenerationCandidate, Take
+from vidpipe.db.transitions import advance_many, born
+from vidpipe.domain.requests import Delivered, Pending
+from vidpipe.domain.states import CandidateState, Entity, TakeState
+from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.step import Ref, Refs, pause
+from vidpipe.services.base import VideoService
+
+_STATES = [str(TakeState.SUBMITTED), str(TakeState.CANCELLING)]
+_AT_ONCE = 32  # questions in flight to one service
+_WAVE = 200  # takes a wave claims at most
+
+Answer = Pending | Delivered | ServiceError
+
+
+def poll(deps: Deps, take_id: UUID) -> Refs:
+    """Ask once about one take; what should be sent next."""
+    return _ask(deps, lambda session, lease: _claim(session, deps, lease, Take.id == take_id, 1))
+
+
+def wave(deps: Deps, service: str) -> Refs:
+    """Ask about every due take of `service`; what should be sent next."""
+    return _ask(deps, lambda session, lease: _claim(session, deps, lease, Take.service == service, _WAVE))
+
+
+def _claim(session: Session, deps: Deps, lease: UUID, which: Any, most: int) -> list[tuple[Take, datetime]]:
+    now = func.clock_timestamp()
+    due = (
+        select(Take.id)
+        .where(which, Take.state.in_(_STATES), or_(Take.due_at.is_(None), Take.due_at <= now))
+        .where(or_(Take.lease_until.is_(None), Take.lease_until < now, Take.lease_token == lease))
+        .order_by(Take.due_at.nulls_first())
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(Take)
+        .where(Take.id.in_(due.scalar_subquery()))
+        .values(
+            lease_token=lease, lease_until=now + timedelta(seconds=deps.settings.timing.lease), lease_by=deps.worker
+        )
+        .returning(Take, now)
+        .execution_options(synchronize_session=False)
+    )
+    return [(take, at) for take, at in session.execute(statement)]
+
+
+def _ask(deps: Deps, claim: Any) -> Refs:
+    lease = uuid4()
+    claimed = deps.db.run(lambda session: claim(session, lease))
+    if not claimed:
+        return ()
+    with deps.keeper.hold(Take, lease):
+        takes = [take for take, _ in claimed]
+        answers = asyncio.run(_ask_all(deps, takes))
+        outcome = _sort(deps, claimed, answers)
+        deps.db.run(lambda session: outcome.record(session, lease))
+    return outcome.refs()
+
+
+async def _ask_all(deps: Deps, takes: Sequence[Take]) -> list[Answer]:
+    gate = asyncio.Semaphore(_AT_ONCE)
+    timeout = deps.settings.timing.poll_timeout
+
+    async def one(take: Take) -> Answer:
+        service: VideoService = deps.service(take.service)
+        async with gate:
+            try:
+                return await asyncio.wait_for(service.poll(take.operation or ""), timeout)
+            except TimeoutError:
+                return Transient(f"{take.service} did not answer within {timeout:g} s")
+            except ServiceError as error:
+                return error
+
+    return list(await asyncio.gather(*(one(take) for take in takes)))
+
+
+@dataclass
+class _Outcome:
+    """What a wave found, to be written in one transaction."""
+
+    deps: Deps
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    delivered: list[tuple[Take, Delivered]] = field(default_factory=list)
+    ended: list[tuple[Take, str, str]] = field(default_factory=list)  # take, event, reason
+
+    def record(self, session: Session, lease: UUID) -> None:
+        for change in self.pending:
+            self._park(session, lease, **change)
+        for take, event, reason in self.ended:
+            advance_many(
+                session, Entity.TAKE, [take.id], event, lease=lease, reason=reason, last_error=reason,
+                ended_at=func.clock_timestamp(),
+            )  # fmt: skip
+        moved = set(
+            advance_many(session, Entity.TAKE, [take.id for take, _ in self.delivered], "delivered", lease=lease)
+            if self.delivered
+            else []
+        )
+        for take, found in self.delivered:
+            if take.id in moved:
+                _announce(session, take, found)
+
+    def _park(self, session: Session, lease: UUID, take: Take, seconds: float, **values: Any) -> None:
+        session.execute(
+            update(Take)
+            .where(Take.id == take.id, Take.lease_token == lease, Take.state.in_(_STATES))
+            .values(
+                due_at=func.clock_timestamp() + timedelta(seconds=seconds),
+                lease_token=None, lease_until=None, lease_by=None, **values,
+            )
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+
+    def refs(self) -> Refs:
+        takes = [Ref(Entity.TAKE, take.id) for take, _ in self.delivered]
+        return [*takes, *(Ref(Entity.SCENE, take.scene_id) for take, _, _ in self.ended)]
+
+
+def _sort(deps: Deps, claimed: Sequence[tuple[Take, datetime]], answers: Sequence[Answer]) -> _Outcome:
+    outcome = _Outcome(deps)
+    for (take, now), answer in zip(claimed, answers, strict=True):
+        late = take.deadline_at is not None and now > take.deadline_at
+        match answer:
+            case Delivered(clips=()):
+                outcome.ended.append((take, "refused", "; ".join(answer.filter_reasons) or "every clip was filtered"))
+            case Delivered():
+                outcome.delivered.append((take, answer))
+            case Refused():
+                outcome.ended.append((take, "refused", f"{answer.kind}: {answer.message}"))
+            case Broken() | Expired():
+                outcome.ended.append((take, "broke", answer.message))
+            case _ if late:
+                outcome.ended.append((take, "broke", f"{take.service} did not finish within the time allowed"))
+            case Pending():
+                able = deps.capabilities(take.service, take.model)
+                outcome.pending.append(
+                    {
+                        "take": take,
+                        "seconds": answer.retry_in or able.poll_seconds,
+                        "progress": answer.progress,
+                        "tries": 0,
+                    }
+                )
+            case error:
+                after = error.retry_after if isinstance(error, Transient) else None
+                seconds = pause(deps.settings.timing, take.tries, after)
+                outcome.pending.append(
+                    {"take": take, "seconds": seconds, "tries": take.tries + 1, "last_error": error.message}
+                )
+    return outcome
+
+
+def _announce(session: Session, take: Take, found: Delivered) -> None:
+    """Write what a delivered take brought: its bill, and a candidate a clip."""
+    amount = money.settle(session, take, found.cost)
+    session.execute(
+        update(Take)
+        .where(Take.id == take.id)
+        .values(cost=amount, filtered=found.filtered, progress=1.0, model_version=found.model_version or take.model)
+        .execution_options(synchronize_session=False)
+    )
+    made = [
+        GenerationCandidate(
+            project_id=take.project_id, scene_id=take.scene_id, take_id=take.id, version=take.version,
+            number=clip.number, handle=clip.handle, seed=clip.seed, cost=amount / len(found.clips),
+            state=str(CandidateState.ANNOUNCED), sent_at=func.clock_timestamp(),
+        )
+        for clip in found.clips
+    ]  # fmt: skip
+    session.add_all(made)
+    session.flush()
+    for candidate in made:
+        born(session, candidate)
+
+
+def due_services(session: Session) -> Sequence[str]:
+    """The services that have something under way; a wave is sent for each."""
+    found = select(Take.service).where(Take.state.in_(_STATES)).distinct()
+    return session.execute(found).scalars().all()

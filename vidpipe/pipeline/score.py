@@ -1,0 +1,128 @@
+"""score: decode a stored clip once, check it, measure it, keep its stills (stored -> scored | unusable)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from vidpipe.db.models import GenerationCandidate, Project, Scene
+from vidpipe.db.transitions import advance
+from vidpipe.domain import keys
+from vidpipe.domain.scoring import Composite, compose, weights_of
+from vidpipe.domain.states import CandidateState
+from vidpipe.errors import MediaError
+from vidpipe.media.frames import decode, poster, still
+from vidpipe.media.info import Asked, DecodedClip, Fault, MediaInfo, from_facts
+from vidpipe.media.validate import validate
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.step import Refs, Step
+from vidpipe.vision.base import Reading, Subject
+
+_POSTER_WIDTH = 640  # pixels
+
+
+def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
+    scene, project = deps.db.run(lambda session: _context(session, candidate))
+    info = from_facts(candidate.facts or {})
+    with deps.storage.open_local(candidate.key or "") as path:
+        clip = decode(path)
+    faults = validate(info, clip, asked(project, scene))
+    stills = _stills(deps, candidate, clip)
+    if faults:
+        reason = "; ".join(fault.reason for fault in faults)
+        deps.db.run(lambda session: _spoil(session, candidate, lease, faults, reason, stills))
+        return ()
+    readings = _look(deps, clip, scene)
+    composite = compose(
+        ((r.dimension, r.status, r.score, r.reason) for r in readings), weights_of(project.weights or None)
+    )
+    deps.db.run(lambda session: _record(session, candidate, lease, readings, composite, info, stills))
+    return ()
+
+
+def asked(project: Project, scene: Scene) -> Asked:
+    """What a clip of this scene should be."""
+    return Asked(scene.duration, project.width, project.height, project.fps, project.audio)
+
+
+def _context(session: Session, candidate: GenerationCandidate) -> tuple[Scene, Project]:
+    found = select(Scene, Project).join(Project, Project.id == Scene.project_id).where(Scene.id == candidate.scene_id)
+    scene, project = session.execute(found).one()
+    return scene, project
+
+
+def _look(deps: Deps, clip: DecodedClip, scene: Scene) -> list[Reading]:
+    spec = scene.spec
+    subject = Subject(scene.prompt, spec.get("shot", ""), spec.get("camera", ""), tuple(spec.get("cast", ())))
+    readings: list[Reading] = []
+    for measurer in deps.eyes():
+        try:
+            readings.append(measurer.measure(clip, subject))
+        except (ValueError, ArithmeticError, RuntimeError) as error:
+            # One eye that fails leaves its dimension out, with the reason on the row; the others still count.
+            readings.append(Reading(measurer.dimension, "failed", reason=f"{type(error).__name__}: {error}"))
+    return readings
+
+
+def _stills(deps: Deps, candidate: GenerationCandidate, clip: DecodedClip) -> dict[str, Any]:
+    if not clip.samples:
+        raise MediaError("not one frame could be decoded")
+    chosen = {"first": clip.samples[0][1], "last": clip.samples[-1][1], "poster": poster(clip)}
+    stored: dict[str, Any] = {}
+    for which, picture in chosen.items():
+        key = keys.frame(candidate.project_id, candidate.scene_id, candidate.take_id, candidate.number, which)
+        path = deps.folder("stills") / uuid4().hex
+        try:
+            path.write_bytes(still(picture, width=_POSTER_WIDTH, quality=85) if which == "poster" else still(picture))
+            deps.storage.put(key, path)
+        finally:
+            path.unlink(missing_ok=True)
+        stored["poster_key" if which == "poster" else f"{which}_frame_key"] = key
+    return stored
+
+
+def _spoil(
+    session: Session,
+    candidate: GenerationCandidate,
+    lease: UUID,
+    faults: tuple[Fault, ...],
+    reason: str,
+    stills: dict[str, Any],
+) -> None:
+    found = [asdict(fault) for fault in faults]
+    advance(session, candidate, "spoiled", lease=lease, reason=reason, last_error=reason, faults=found, **stills)
+
+
+def _record(
+    session: Session,
+    candidate: GenerationCandidate,
+    lease: UUID,
+    readings: list[Reading],
+    composite: Composite,
+    info: MediaInfo,
+    stills: dict[str, Any],
+) -> None:
+    scores: dict[str, Any] = {part.dimension: part.score for part in composite.parts}
+    told = [
+        {**asdict(part), "measures": [asdict(m) for r in readings if r.dimension == part.dimension for m in r.measures]}
+        for part in composite.parts
+    ]
+    reason = "unmeasured" if composite.score is None else f"composite {composite.score:.3f}"
+    advance(
+        session, candidate, "scored", lease=lease, reason=reason, composite=composite.score, readings=told,
+        duration=info.video.duration if info.video else info.duration, **scores, **stills,
+    )  # fmt: skip
+
+
+SCORE = Step(
+    name="score",
+    model=GenerationCandidate,
+    states=frozenset({CandidateState.STORED}),
+    work=_work,
+    gave_up="spoiled",
+    after_giving_up=lambda candidate: (),  # gather follows in the same segment
+)

@@ -1,0 +1,94 @@
+"""settle: what a film's scenes mean for the film (active -> stitching | waiting | failed; cancelling -> cancelled)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from vidpipe.db import projects, scenes
+from vidpipe.db.models import Project, Scene, Take
+from vidpipe.db.transitions import advance, advance_many
+from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, Entity, ProjectState, SceneState, TakeState
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.step import Ref, Refs
+
+
+def settle(deps: Deps, project_id: UUID) -> Refs:
+    """Settle the film from its scenes; the film itself if it is to be stitched."""
+    return deps.db.run(lambda session: _settle(session, project_id))
+
+
+def _settle(session: Session, project_id: UUID) -> Refs:
+    project = projects.lock(session, project_id)
+    if project.state == ProjectState.CANCELLING:
+        open_ = [scene.id for scene in projects.scenes(session, project_id) if scene.state not in SCENE_ENDED]
+        if open_:
+            advance_many(session, Entity.SCENE, open_, "cancelled", finished_at=func.clock_timestamp())
+        if not _at_a_service(session, project_id):
+            advance(session, project, "emptied", finished_at=func.clock_timestamp())
+        return ()
+    if project.state != ProjectState.ACTIVE:
+        return ()
+    all_scenes = projects.scenes(session, project_id)
+    stuck = _stuck(session, project_id, all_scenes)
+    if any(scene.id not in stuck and scene.state not in SCENE_ENDED for scene in all_scenes):
+        return ()
+    return _end(session, project, all_scenes, stuck)
+
+
+def _end(session: Session, project: Project, all_scenes: Sequence[Scene], stuck: Mapping[UUID, str]) -> Refs:
+    if stuck:
+        reason = "; ".join(dict.fromkeys(stuck.values()))
+        advance(session, project, "nothing_can_move", reason=reason, note=reason)
+        return ()
+    if not any(scene.state == SceneState.DONE for scene in all_scenes):
+        reason = "every scene was left out; there is nothing to stitch"
+        advance(session, project, "nothing_to_stitch", reason=reason, note=reason, finished_at=func.clock_timestamp())
+        return ()
+    advance(session, project, "all_scenes_ended", note=None)
+    return (Ref(Entity.PROJECT, project.id),)
+
+
+def _stuck(session: Session, project_id: UUID, all_scenes: Sequence[Scene]) -> dict[UUID, str]:
+    """The scenes that cannot move without a person, each with the reason: blocked, unclear, or behind such a one."""
+    needs = scenes.dependents(session, project_id)
+    unclear = _waiting_for_a_person(session, project_id)
+    stuck: dict[UUID, str] = {}
+    for scene in all_scenes:
+        if scene.state in (SceneState.BLOCKED, SceneState.CANCELLED):
+            stuck[scene.id] = f"{scene.label} is {scene.state}: {scene.note or scene.last_error or 'no reason given'}"
+        elif scene.id in unclear:
+            stuck[scene.id] = f"{scene.label}: {scene.note or 'a take is uncertain'}"
+    moved = True
+    while moved:
+        behind = {
+            scene.id: stuck[next(iter(needs[scene.id] & stuck.keys()))]
+            for scene in all_scenes
+            if scene.id not in stuck and scene.state == SceneState.WAITING and needs.get(scene.id, set()) & stuck.keys()
+        }
+        stuck.update(behind)
+        moved = bool(behind)
+    return stuck
+
+
+def _waiting_for_a_person(session: Session, project_id: UUID) -> set[UUID]:
+    """Scenes whose current version has an uncertain take that nobody is asking about, and nothing else alive."""
+    unclear = exists().where(
+        Take.scene_id == Scene.id, Take.version == Scene.version, Take.state == str(TakeState.UNCERTAIN),
+        Take.due_at.is_(None),
+    )  # fmt: skip
+    alive = exists().where(
+        Take.scene_id == Scene.id, Take.version == Scene.version, Take.state.in_([str(state) for state in TAKE_LIVE])
+    )
+    found = select(Scene.id).where(
+        Scene.project_id == project_id, Scene.state == str(SceneState.GENERATING), unclear, ~alive
+    )
+    return set(session.execute(found).scalars())
+
+
+def _at_a_service(session: Session, project_id: UUID) -> bool:
+    live = select(Take.id).where(Take.project_id == project_id, Take.state.in_([str(state) for state in TAKE_LIVE]))
+    return bool(session.execute(select(exists(live))).scalar_one())

@@ -1,0 +1,116 @@
+"""How a step is run: claim, work, record; and the one place where our errors become park, end or silence.
+
+    Stale              somebody else has done it: nothing
+    a database away    nothing: the lease runs out, and the sweep sends the row again
+    Transient          the row is parked and tried again after a pause, a bounded number of times
+    any VidpipeError   the row ends by the step's `gave_up` event, with the reason
+    anything else      a defect: recorded on the row, tried again like a transient fault, then ended
+
+A step never raises because of its row: what follows it in the chain finds nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from vidpipe.db.leases import claim, park
+from vidpipe.db.models import Workable
+from vidpipe.db.transitions import advance
+from vidpipe.domain.states import Entity
+from vidpipe.errors import Stale, Transient, VidpipeError
+from vidpipe.pipeline.deps import Deps
+from vidpipe.settings import Timing
+
+Row = TypeVar("Row", bound=Workable)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A row whose next segment should be sent."""
+
+    entity: Entity
+    id: UUID
+
+
+Refs = Sequence[Ref]
+
+
+@dataclass(frozen=True)
+class Step(Generic[Row]):
+    """One step: the rows it is for, the states it starts from, what it does, and how it gives a row up."""
+
+    name: str
+    model: type[Row]
+    states: frozenset[str]
+    work: Callable[[Deps, Row, UUID], Refs]  # (deps, row, lease)
+    gave_up: str  # the event that ends the row
+    after_giving_up: Callable[[Row], Refs]
+    only_if: Callable[[], Iterable[ColumnElement[bool]]] = tuple
+
+
+def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
+    """Run `step` on the row, if it is there to be had; what should be sent next."""
+    lease = uuid4()
+    timing = deps.settings.timing
+
+    def take_it(session: Session) -> Row | None:
+        return claim(
+            session, step.model, row_id, step.states,
+            token=lease, seconds=timing.lease, by=deps.worker, only_if=step.only_if(),
+        )  # fmt: skip
+
+    row = deps.db.run(take_it)
+    if row is None:
+        return ()
+    with deps.keeper.hold(step.model, lease):
+        try:
+            return step.work(deps, row, lease)
+        except Stale as error:
+            log.info("%s: %s", step.name, error)
+            return ()
+        except Transient as error:
+            return _again(deps, step, row, lease, error.message, error.retry_after)
+        except VidpipeError as error:
+            return _give_up(deps, step, row, lease, error.message)
+        except DBAPIError as error:
+            # The lease runs out and the sweep sends the row again; no try is counted for it.
+            log.warning("%s of %s %s: the database is away: %s", step.name, row.entity, row.id, error.orig)
+            return ()
+        except Exception as error:
+            log.exception("%s failed on %s %s", step.name, row.entity, row.id)
+            return _again(deps, step, row, lease, f"{type(error).__name__}: {error}", None)
+
+
+def pause(timing: Timing, tries: int, retry_after: float | None = None) -> float:
+    """Seconds until the next try: doubling, with jitter, never sooner than the service asked for."""
+    doubled = min(timing.backoff * 2.0**tries, timing.backoff_most)
+    return max(retry_after or 0.0, doubled * (0.75 + random.random() / 2))
+
+
+def _again(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str, retry_after: float | None) -> Refs:
+    if row.tries + 1 >= deps.settings.tries:
+        return _give_up(deps, step, row, lease, f"{reason} (after {row.tries + 1} tries)")
+    seconds = pause(deps.settings.timing, row.tries, retry_after)
+    deps.db.run(lambda session: park(session, row, lease, seconds, error=reason))
+    return ()
+
+
+def _give_up(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str) -> Refs:
+    def end(session: Session) -> bool:
+        try:
+            advance(session, row, step.gave_up, lease=lease, reason=reason, last_error=reason)
+        except Stale:
+            return False
+        return True
+
+    return step.after_giving_up(row) if deps.db.run(end) else ()

@@ -1,0 +1,155 @@
+"""sweep: the net under the route. Rows whose next step is overdue are sent again.
+
+It tells a backlog from a loss: a row is sent again at once where its lease ran out (its worker died) or where
+it was last sent to another broker (the epoch changed), and otherwise only after a pause that doubles with
+every sending. What it sends is what would have been sent: `route(row)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from vidpipe.db import projects, record, scenes
+from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
+from vidpipe.domain.states import CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.settle import settle
+from vidpipe.pipeline.step import Ref, Refs
+from vidpipe.settings import Timing
+
+_MOST = 500  # rows of a kind in one sweep
+
+
+def sweep(deps: Deps, epoch: str) -> Refs:
+    """Everything overdue, now counted as sent. `epoch` names the broker that the messages will go to."""
+    timing = deps.settings.timing
+    deps.db.run(record.number)
+    refs = list(deps.db.run(lambda session: _overdue(session, timing, epoch)))
+    for project_id in deps.db.run(_to_settle):
+        refs += settle(deps, project_id)
+    return refs
+
+
+def _overdue(session: Session, timing: Timing, epoch: str) -> Refs:
+    changed = _sign(session, "broker", epoch)
+    _sign(session, "tick", None)
+    refs: list[Ref] = []
+    for model, which in _KINDS:
+        refs += [Ref(model.entity, row_id) for row_id in _resend(session, model, which(), timing, changed)]
+    return refs
+
+
+def _sign(session: Session, name: str, value: str | None) -> Any:
+    """Write a sign of life; when its value last changed."""
+    now = func.clock_timestamp()
+    fresh = insert(ClusterSign).values(name=name, value=value, changed_at=now, seen_at=now)
+    changed = func.coalesce(ClusterSign.value, "") != func.coalesce(fresh.excluded.value, "")
+    statement = fresh.on_conflict_do_update(
+        index_elements=["name"],
+        set_={
+            "seen_at": now,
+            "value": fresh.excluded.value,
+            "changed_at": case((changed, now), else_=ClusterSign.changed_at),
+        },
+    ).returning(ClusterSign.changed_at)
+    return session.execute(statement).scalar_one()
+
+
+def _resend(
+    session: Session, model: type[Workable], which: ColumnElement[bool], timing: Timing, changed: Any
+) -> Sequence[UUID]:
+    now = func.clock_timestamp()
+    patience = func.least(timing.resend_after * func.power(2, func.least(model.sends, 10)), timing.resend_most)
+    overdue = and_(
+        which,
+        or_(model.due_at.is_(None), model.due_at <= now),
+        or_(
+            model.lease_until < now,
+            and_(
+                model.lease_until.is_(None),
+                or_(
+                    model.sent_at.is_(None),
+                    model.sent_at < changed,
+                    model.sent_at < now - patience * timedelta(seconds=1),
+                ),
+            ),
+        ),
+    )
+    rows = select(model.id).where(overdue).order_by(model.moved_at).limit(_MOST).with_for_update(skip_locked=True)
+    statement = (
+        update(model)
+        .where(model.id.in_(rows.scalar_subquery()))
+        .values(sent_at=now, sends=model.sends + 1, lease_token=None, lease_until=None, lease_by=None)
+        .returning(model.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalars().all()
+
+
+def _scenes() -> ColumnElement[bool]:
+    waiting = and_(Scene.state == str(SceneState.WAITING), scenes.ready())
+    at_work = Scene.state.in_([str(SceneState.SELECTING), str(SceneState.ANALYZING)])
+    forgotten = and_(Scene.state == str(SceneState.GENERATING), ~_under_way())
+    return and_(or_(waiting, at_work, forgotten), projects.runs(Scene.project_id))
+
+
+def _under_way() -> ColumnElement[bool]:
+    """SQL: something of the scene's round is still to come by itself."""
+    at_service = [
+        TakeState.QUEUED, TakeState.SUBMITTING, TakeState.SUBMITTED, TakeState.CANCELLING, TakeState.UNCERTAIN
+    ]  # fmt: skip
+    unfinished = exists().where(
+        GenerationCandidate.take_id == Take.id,
+        GenerationCandidate.state.in_([str(CandidateState.ANNOUNCED), str(CandidateState.STORED)]),
+    )
+    return exists().where(
+        Take.scene_id == Scene.id,
+        Take.version == Scene.version,
+        or_(
+            Take.state.in_([str(state) for state in at_service]),
+            and_(Take.state == str(TakeState.DELIVERED), unfinished),
+        ),
+    )
+
+
+def _takes() -> ColumnElement[bool]:
+    queued = and_(Take.state == str(TakeState.QUEUED), projects.runs(Take.project_id))
+    at_work = Take.state.in_([str(TakeState.SUBMITTING), str(TakeState.CANCELLING)])
+    unclear = and_(Take.state == str(TakeState.UNCERTAIN), Take.due_at.is_not(None))
+    return or_(queued, at_work, unclear)
+
+
+def _candidates() -> ColumnElement[bool]:
+    return GenerationCandidate.state.in_([str(CandidateState.ANNOUNCED), str(CandidateState.STORED)])
+
+
+def _stitching() -> ColumnElement[bool]:
+    return Project.state == str(ProjectState.STITCHING)
+
+
+_KINDS: tuple[tuple[type[Workable], Any], ...] = (
+    (Project, _stitching),
+    (Scene, _scenes),
+    (Take, _takes),
+    (GenerationCandidate, _candidates),
+)
+
+
+def _to_settle(session: Session) -> Sequence[UUID]:
+    """Films of which nothing is at work: their end may have been overlooked."""
+    busy = exists().where(
+        Scene.project_id == Project.id, Scene.state.in_([str(SceneState.SELECTING), str(SceneState.ANALYZING)])
+    )
+    live = exists().where(
+        Take.project_id == Project.id,
+        Take.state.in_([str(TakeState.QUEUED), str(TakeState.SUBMITTED), str(TakeState.DELIVERED)]),
+    )
+    states = [str(ProjectState.ACTIVE), str(ProjectState.CANCELLING)]
+    return session.execute(select(Project.id).where(Project.state.in_(states), ~busy, ~live)).scalars().all()

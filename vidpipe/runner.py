@@ -1,0 +1,241 @@
+"""A film from a storyboard, start to finish, from Python:
+
+    film = vidpipe.render("storyboard.yaml", out="out/film")
+
+    for progress in (runner := vidpipe.Runner("storyboard.yaml")):
+        print(progress.words)
+    print(runner.film.path)
+
+Uses the cluster that runs for the home folder, or starts the embedded one for the while. Interrupted, nothing
+is lost: run again, it goes on with the same film, which is known by what its storyboard and files hold.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+from vidpipe.cluster import ClusterOptions
+from vidpipe.domain.states import ProjectState
+from vidpipe.domain.storyboard import Defaults, Storyboard, read_storyboard
+from vidpipe.errors import FilmUnfinished, SetupError
+from vidpipe.pipeline import control, given
+from vidpipe.pipeline.enroll import Enrolled, enroll
+from vidpipe.pipeline.overview import FilmStatus, overview
+from vidpipe.reach import AWAY, Connection, connect_or_start, pause
+from vidpipe.report import bundle
+from vidpipe.settings import Settings, load
+
+EVERY = 0.4  # seconds between two looks at a film
+LEAST_FREE = 100_000_000  # bytes where the film is written
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something to tell: a step in words, how the film stands now, or that everything is written."""
+
+    kind: Literal["step", "film", "away", "end"]
+    words: str
+    film: FilmStatus | None = None
+
+
+@dataclass(frozen=True)
+class Film:
+    """What came of it. `path` is the film's file, None where it did not come to its end."""
+
+    project_id: UUID
+    out: Path
+    path: Path | None
+    status: FilmStatus
+    fresh: bool  # enqueued by this run, not found
+    finished_before: bool  # it was done already, and is only written again
+
+    @property
+    def done(self) -> bool:
+        """Whether the film is finished."""
+        return self.status.state == ProjectState.DONE
+
+
+class Runner:
+    """Renders one storyboard; iterating does the work and yields Progress, `film` is there at the end."""
+
+    def __init__(
+        self,
+        storyboard: Path | str,
+        *,
+        out: Path | str | None = None,
+        home: Path | str | None = None,
+        again: bool = False,
+        options: ClusterOptions | None = None,
+        on_step: Callable[[str], None] | None = None,
+    ) -> None:
+        """`out` is a folder (default: out/TITLE), `home` where the cluster keeps its data (default: settings).
+
+        `again` makes a new film of a storyboard that was rendered before. `on_step` hears the steps of a
+        cluster's start, which go by while nothing can be yielded.
+        """
+        self.storyboard = Path(storyboard)
+        self.home = None if home is None else Path(home)
+        self.again = again
+        self.options = options
+        self.on_step = on_step or (lambda words: None)
+        self.out = None if out is None else Path(out)
+        self.film: Film | None = None
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Raises UserError (what, where, what to do) before anything is begun, FilmUnfinished when it broke off."""
+        settings = load(home=self.home)
+        storyboard = read(self.storyboard, settings)
+        given.check(storyboard)
+        self.out = (self.out or default_out(storyboard)).absolute()
+        check_out(self.out)
+        with connect_or_start(settings, self.options, self.on_step) as connection:
+            enrolled = enroll(connection.deps, storyboard, again=self.again)
+            before = overview(connection.deps.db, enrolled.project_id)
+            yield Progress("step", _found(enrolled, before), before)
+            if before.state in (ProjectState.PAUSED, ProjectState.FAILED):
+                control.resume(connection.deps, enrolled.project_id)
+            last = before
+            for progress in follow(connection, enrolled.project_id):
+                last = progress.film or last
+                yield progress
+            yield Progress("step", "writing the film and its report", last)
+            path = write(connection, enrolled.project_id, self.out, last)
+            self.film = Film(
+                enrolled.project_id, self.out, path, last, enrolled.fresh, before.state == ProjectState.DONE
+            )
+            yield Progress("end", f"the film is {last.state}", last)
+
+
+def render(
+    storyboard: Path | str,
+    *,
+    out: Path | str | None = None,
+    home: Path | str | None = None,
+    again: bool = False,
+    options: ClusterOptions | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Film:
+    """The finished film; arguments as for Runner.
+
+    Raises UserError where something must be changed first, FilmUnfinished where the film waits for a person,
+    failed or was cancelled; its report is written even then.
+    """
+    tell = on_progress or (lambda progress: None)
+    runner = Runner(
+        storyboard, out=out, home=home, again=again, options=options,
+        on_step=lambda words: tell(Progress("step", words)),
+    )  # fmt: skip
+    for progress in runner:
+        tell(progress)
+    film = runner.film
+    if film is None:
+        raise FilmUnfinished
+    if not film.done:
+        raise unfinished(film.status)
+    return film
+
+
+def unfinished(status: FilmStatus) -> FilmUnfinished:
+    """Why a film that is not done is not, and what a person can do."""
+    waits = status.state in (ProjectState.WAITING, ProjectState.PAUSED)
+    short = str(status.id)[:8]
+    match status.state:
+        case ProjectState.WAITING:
+            remedy = (
+                f"Make the scene again with `vidpipe retry {short} --scene LABEL`, or leave it out with"
+                f" `vidpipe skip {short} --scene LABEL`."
+            )
+        case ProjectState.PAUSED:
+            remedy = f"`vidpipe resume {short}` goes on."
+        case ProjectState.FAILED:
+            remedy = f"`vidpipe retry {short}` makes what is missing again."
+        case _:
+            remedy = "Running the storyboard again makes a new film."
+    state = "waits for a person" if status.state == ProjectState.WAITING else f"is {status.state}"
+    why = f": {status.note}" if status.note else ""
+    return FilmUnfinished(f"{status.title} {state}{why}", remedy=remedy, waits=waits)
+
+
+def read(path: Path, settings: Settings) -> Storyboard:
+    """The storyboard; raises StoryboardInvalid with everything that is wrong with it."""
+    return read_storyboard(path, defaults=Defaults(settings.default_service, settings.services))
+
+
+def follow(connection: Connection, project_id: UUID, *, every: float = EVERY) -> Iterator[Progress]:
+    """How the film stands, again and again, until it ends or waits for a person.
+
+    A database that is away is waited for; raises FilmUnfinished where it does not come back.
+    """
+    while True:
+        connection.check()
+        try:
+            status = overview(connection.deps.db, project_id, patience=0.0)
+        except AWAY:
+            yield Progress("away", connection.away())
+        else:
+            connection.here()
+            yield Progress("film", f"{status.done} of {status.total} scenes", status)
+            if status.ended:
+                return
+        pause(every)
+
+
+def write(connection: Connection, project_id: UUID, out: Path, status: FilmStatus) -> Path | None:
+    """Write the film, its clips and its report under `out`; the film's file where there is one."""
+    try:
+        written = bundle.write(connection.deps, project_id, out)
+    except OSError as error:
+        raise SetupError(
+            f"{out} cannot be written: {error.strerror or error}",
+            remedy="Free some space or name another folder; the film is kept and is written by the same command.",
+        ) from error
+    return written.film if status.state == ProjectState.DONE else None
+
+
+def _found(enrolled: Enrolled, status: FilmStatus) -> str:
+    if enrolled.fresh:
+        return f"enqueued as film {str(status.id)[:8]}"
+    match status.state:
+        case ProjectState.DONE:
+            return f"film {str(status.id)[:8]} is finished already; it is written again (--again makes a new one)"
+        case ProjectState.PAUSED | ProjectState.FAILED:
+            return f"film {str(status.id)[:8]} was {status.state}; it goes on"
+        case _:
+            return f"going on with film {str(status.id)[:8]}: {status.done} of {status.total} scenes are done"
+
+
+def default_out(storyboard: Storyboard) -> Path:
+    """out/TITLE in the working folder, in plain letters; the storyboard's fingerprint where it has none."""
+    ascii_ = unicodedata.normalize("NFKD", storyboard.title).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_.lower().replace("'", "")).strip("-")[:60].strip("-")
+    return Path("out") / (slug or f"film-{storyboard.fingerprint[:8]}")
+
+
+def check_out(out: Path) -> None:
+    """Raise SetupError unless a folder `out` can be written; nothing is left behind by asking."""
+    nearest = next((folder for folder in (out, *out.parents) if folder.exists()), out)
+    try:
+        if not nearest.is_dir():
+            raise NotADirectoryError(20, "it is a file, not a folder")
+        with tempfile.TemporaryDirectory(prefix=".vidpipe-", dir=nearest) as trial:
+            (Path(trial) / out.name[:200]).mkdir()
+        free = shutil.disk_usage(nearest).free
+    except OSError as error:
+        where = out if nearest == out else f"{out} (in {nearest})"
+        raise SetupError(
+            f"the folder {where} cannot be written: {error.strerror or error}",
+            remedy="Name another folder with --out, or mend its permissions.",
+        ) from error
+    if free < LEAST_FREE:
+        raise SetupError(
+            f"the disk of {nearest} is full: {free // 1_000_000} MB are free, {LEAST_FREE // 1_000_000} MB are needed",
+            remedy="Free some space, or name a folder on another disk with --out.",
+        )

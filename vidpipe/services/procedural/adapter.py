@@ -1,0 +1,300 @@
+"""The procedural service seen from vidpipe: plain HTTP to an address of this machine, and what each answer means.
+
+Exactly one POST leaves a submit. What it means for the purchase:
+
+    cannot connect                          Transient   nothing was sent
+    429, 503                                Transient   the server answers so before it writes anything down (app.py)
+    400, 404, 405, 413, 415, 422            Refused     invalid; checked before it is accepted
+    451                                     Refused     policy
+    202 with a name                         Accepted
+    anything after the connection stood     Uncertain   timeout, reset, another status, an answer without a name
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
+from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Uncertain
+
+ANSWER_LIMIT = 1024 * 1024  # bytes of a JSON answer
+CLIP_LIMIT = 2 * 1024**3  # bytes of a clip
+CONNECT = 5.0  # seconds
+INVALID = (400, 404, 405, 413, 415, 422)
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+OPEN_ENDED_SEED = 2**32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A short answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class ProceduralService:
+    """A video service (`services.base`), findable and cancellable; holds no connection, so any thread may use it."""
+
+    def __init__(
+        self, url: str, *, name: str = "procedural", call_timeout: float = 30.0, poll_timeout: float = 10.0
+    ) -> None:
+        """`url` is http://host:port or http+unix://percent-encoded-path; timeouts in seconds."""
+        self.name = name
+        self._base, self._socket = _address(url)
+        self._call = httpx.Timeout(call_timeout, connect=min(CONNECT, call_timeout))
+        self._poll = httpx.Timeout(poll_timeout, connect=min(CONNECT, poll_timeout))
+        # httpx would read the system's certificates for each client (20 ms); nothing here is https.
+        self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    def submit(self, request: VideoRequest) -> Accepted:
+        """Buy: one POST, no retries."""
+        with ExitStack() as stack:
+            parts = _parts(request, stack)
+            try:
+                with self._client() as client, client.stream("POST", "/v1/operations", files=parts) as stream:
+                    answer = _read(stream)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise Transient(f"{self.name} cannot be reached: {error}") from error
+            except httpx.HTTPError as error:
+                raise Uncertain(f"{self.name} did not answer a submit: {type(error).__name__} {error}") from error
+        return self._accepted(answer)
+
+    def _accepted(self, answer: Answer) -> Accepted:
+        if answer.status == 202:
+            name = _object(answer.content).get("name")
+            if isinstance(name, str) and NAME.fullmatch(name):
+                return Accepted(name)
+            raise Uncertain(f"{self.name} accepted a submit without telling its name")
+        message = f"{self.name}: {_message(answer)}"
+        if answer.status in (429, 503):
+            raise Transient(message, retry_after=_retry_after(answer))
+        if answer.status in INVALID:
+            raise Refused(message, kind="invalid")
+        if answer.status == 451:
+            raise Refused(message, kind="policy")
+        raise Uncertain(f"{message} (status {answer.status})")
+
+    async def poll(self, operation: str) -> Pending | Delivered:
+        """Ask once. A client a question: the wave may run each in a loop of its own, and it costs under 1 ms."""
+        transport = httpx.AsyncHTTPTransport(verify=self._no_tls, uds=self._socket)
+        try:
+            async with httpx.AsyncClient(
+                transport=transport, base_url=self._base, timeout=self._poll, trust_env=False
+            ) as client:
+                async with client.stream("GET", f"/v1/operations/{_checked(operation)}") as stream:
+                    answer = await _read_async(stream)
+        except httpx.HTTPError as error:
+            raise Transient(f"{self.name} did not answer a poll: {type(error).__name__} {error}") from error
+        self._readable(answer, f"the operation {operation}")
+        return self._status(operation, _object(answer.content))
+
+    def _status(self, operation: str, found: dict[str, Any]) -> Pending | Delivered:
+        state, reason = found.get("state"), str(found.get("reason") or "")[:500]
+        if state in ("queued", "running"):
+            return Pending(_number(found.get("progress")), _number(found.get("ready_in")))
+        if state == "done":
+            return self._delivered(operation, found)
+        if state == "refused":
+            raise Refused(f"{self.name} refused {operation}: {reason}", kind="policy")
+        if state in ("failed", "cancelled"):
+            raise Broken(f"{self.name}: {operation} {state}: {reason}")
+        raise Transient(f"{self.name} told a state of {operation} that is not known: {str(state)[:40]!r}")
+
+    def _delivered(self, operation: str, found: dict[str, Any]) -> Delivered:
+        clips, listed = [], found.get("clips")
+        for clip in listed if isinstance(listed, list) else []:
+            if clip.get("state") == "done":
+                clips.append(RemoteClip(int(clip["number"]), {"number": int(clip["number"])}, clip.get("seed")))
+        filtered = int(found.get("filtered") or 0)
+        if not clips and filtered:
+            raise Refused(f"{self.name}: all {filtered} clips of {operation} were withheld by its filter", kind="policy")
+        if not clips:
+            raise Broken(f"{self.name}: {operation} is done and brought no clip")
+        reasons = ("withheld by the service's filter",) * filtered
+        return Delivered(tuple(clips), filtered, reasons, _amount(found.get("charged")), str(found.get("model") or ""))
+
+    def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
+        """Write the clip under a name of its own, check its length, then give it its name."""
+        if dest.exists():
+            raise FileExistsError(f"{dest} is there already")
+        part = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.part")
+        try:
+            with self._asking(f"clip {clip.number} of {operation}") as client, client.stream("GET", self._clip(operation, clip)) as answer:
+                if answer.status_code != 200:
+                    self._readable(_read(answer), f"clip {clip.number} of {operation}")
+                _save(answer, part)
+            part.rename(dest)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _clip(self, operation: str, clip: RemoteClip) -> str:
+        return f"/v1/operations/{_checked(operation)}/clips/{int(clip.handle['number'])}"
+
+    def find(self, token: str) -> Accepted | None:
+        """The operation accepted under `token`, the oldest if there are several; None where there is none now."""
+        with self._asking("a search") as client:
+            with client.stream("GET", "/v1/operations", params={"token": token}) as stream:
+                answer = _read(stream)
+            self._readable(answer, "a search")
+            names = _object(answer.content).get("operations")
+        if not isinstance(names, list):
+            raise Transient(f"{self.name} answered a search with something else")
+        return Accepted(_checked(str(names[0]))) if names else None
+
+    def cancel(self, operation: str) -> bool:
+        """Stop it; nothing of it is charged then. False where it has ended already."""
+        with self._asking(f"cancelling {operation}") as client:
+            with client.stream("DELETE", f"/v1/operations/{_checked(operation)}") as stream:
+                answer = _read(stream)
+            self._readable(answer, f"cancelling {operation}")
+            return _object(answer.content).get("cancelled") is True
+
+    def _client(self) -> httpx.Client:
+        transport = httpx.HTTPTransport(verify=self._no_tls, uds=self._socket)
+        return httpx.Client(transport=transport, base_url=self._base, timeout=self._call, trust_env=False)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[httpx.Client]:
+        """A client whose failures are Transient: nothing but a submit buys."""
+        try:
+            with self._client() as client:
+                yield client
+        except httpx.HTTPError as error:
+            raise Transient(f"{self.name} did not answer {what}: {type(error).__name__} {error}") from error
+
+    def _readable(self, answer: Answer, what: str) -> None:
+        """Raise what a status other than 200 means for anything but a submit."""
+        if answer.status == 200:
+            return
+        message = f"{self.name}, {what}: {_message(answer)}"
+        if answer.status in (404, 410):
+            raise Expired(message)
+        raise Transient(f"{message} (status {answer.status})", retry_after=_retry_after(answer))
+
+
+def _address(url: str) -> tuple[str, str | None]:
+    """The base for requests, and the unix socket's path where it is one."""
+    if url.startswith("http+unix://"):
+        return "http://procedural", unquote(url.removeprefix("http+unix://").rstrip("/"))
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise SetupError(
+            f"the procedural service's address {url!r} cannot be used",
+            remedy="Start the cluster, or set VIDPIPE_PROCEDURAL_URL to http://host:port or http+unix://path.",
+        )
+    return f"http://{parts.netloc}", None
+
+
+def _parts(request: VideoRequest, stack: ExitStack) -> list[tuple[str, tuple[str | None, Any, str]]]:
+    """The multipart form of a request; images are opened on `stack`."""
+    order = {
+        "token": request.token, "model": request.model, "prompt": request.prompt, "duration": request.duration,
+        "width": request.width, "height": request.height, "fps": request.fps, "count": request.count,
+        "audio": request.audio, "negative_prompt": request.negative_prompt, "label": request.label, "shot": request.shot,
+        "camera": request.camera, "references": [ref.description or ref.tag for ref in request.references],
+    }  # fmt: skip
+    if request.seed is not None:
+        order["seed"] = request.seed % OPEN_ENDED_SEED
+    images = {f"reference-{index + 1}": ref.path for index, ref in enumerate(request.references)}
+    for name, path in (("first", request.first_frame), ("last", request.last_frame)):
+        if path is not None:
+            images[name] = path
+    parts: list[tuple[str, tuple[str | None, Any, str]]] = [("request", (None, json.dumps(order), "application/json"))]
+    for name, path in images.items():
+        try:
+            parts.append((name, (name, stack.enter_context(path.open("rb")), "application/octet-stream")))
+        except OSError as error:
+            raise Refused(f"the image {name} cannot be read: {error}") from error
+    return parts
+
+
+def _checked(operation: str) -> str:
+    if not NAME.fullmatch(operation):
+        raise Expired(f"{operation[:80]!r} is no operation of this service")
+    return operation
+
+
+def _save(answer: httpx.Response, part: Path) -> None:
+    """Stream an answer to a file; raises Transient where it is not as long as announced, Broken where too long."""
+    size, announced = 0, int(answer.headers.get("content-length", -1))
+    with part.open("xb") as file:
+        for piece in answer.iter_bytes(256 * 1024):
+            size += len(piece)
+            if size > CLIP_LIMIT:
+                raise Broken(f"a clip has more than {CLIP_LIMIT} bytes")
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    if size != announced or size == 0:
+        raise Transient(f"a clip came with {size} of {announced} bytes")
+
+
+def _read(stream: httpx.Response) -> Answer:
+    """A short answer; what is longer than any answer may be is not read."""
+    pieces, size = [], 0
+    for piece in stream.iter_bytes():
+        size += len(piece)
+        if size > ANSWER_LIMIT:
+            return Answer(stream.status_code, stream.headers, b"")
+        pieces.append(piece)
+    return Answer(stream.status_code, stream.headers, b"".join(pieces))
+
+
+async def _read_async(stream: httpx.Response) -> Answer:
+    pieces, size = [], 0
+    async for piece in stream.aiter_bytes():
+        size += len(piece)
+        if size > ANSWER_LIMIT:
+            return Answer(stream.status_code, stream.headers, b"")
+        pieces.append(piece)
+    return Answer(stream.status_code, stream.headers, b"".join(pieces))
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """A JSON object, or an empty one where it is something else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _message(answer: Answer) -> str:
+    error = _object(answer.content).get("error")
+    text = error.get("message") if isinstance(error, dict) else None
+    return str(text)[:500] if text else f"status {answer.status}"
+
+
+def _retry_after(answer: Answer) -> float | None:
+    try:
+        return min(3600.0, max(0.0, float(answer.headers["retry-after"])))
+    except (KeyError, ValueError):
+        return None
+
+
+def _amount(value: object) -> Decimal | None:
+    try:
+        return Decimal(str(value)) if value is not None else None
+    except InvalidOperation:
+        return None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+

@@ -1,0 +1,103 @@
+"""One renderer process: reads jobs as lines of JSON, writes one line of JSON for each; ends when the server does.
+
+The server holds the other end of standard input: when that closes, by whatever death, this process ends at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vidpipe.services.procedural.encode import Planes, write_clip
+from vidpipe.services.procedural.faults import without_faults
+from vidpipe.services.procedural.painting.film import Film, Shot
+from vidpipe.services.procedural.sound import ambient
+from vidpipe.services.procedural.wire import Order, read_order
+
+NICE = 10  # workers that wait for clips go first
+Image.MAX_IMAGE_PIXELS = 40_000_000
+
+
+def render(order: Order, seed: int, faults: dict[str, float], images: dict[str, Path], dest: Path) -> None:
+    """Paint, sound and encode one clip of an order into `dest`."""
+    seconds = order.duration / 2 if "short" in faults else order.duration
+    film = Film(
+        Shot(
+            prompt=without_faults(order.prompt), seed=seed, seconds=seconds, width=order.width, height=order.height,
+            fps=order.fps, label=order.label, shot=order.shot, camera=order.camera, negative=order.negative_prompt,
+            first_frame=images.get("first"), last_frame=images.get("last"),
+            references=tuple(path for name, path in sorted(images.items()) if name.startswith("reference-")),
+        )
+    )  # fmt: skip
+    sound = ambient(film.wanted, seed, film.shot.frames / order.fps) if order.audio else None
+    if sound is not None and "silent" in faults:
+        sound = np.zeros_like(sound)
+    write_clip(dest, _frames(film, faults), width=order.width, height=order.height, fps=order.fps, sound=sound)
+    if "truncated" in faults:
+        os.truncate(dest, dest.stat().st_size * 6 // 10)
+
+
+def _frames(film: Film, faults: dict[str, float]) -> Iterator[Planes]:
+    """The film's frames, spoiled where that was asked for."""
+    if "frozen" in faults:
+        return iter(repeat(next(iter(film)), film.shot.frames))
+    if "black" in faults:
+        y, u, v = next(iter(film))
+        return iter(repeat((np.full_like(y, 16), np.full_like(u, 128), np.full_like(v, 128)), film.shot.frames))
+    return iter(film)
+
+
+def work(job: dict[str, Any]) -> dict[str, Any]:
+    """Do one job; what goes wrong comes back in words."""
+    faults: dict[str, float] = job["faults"]
+    if job["try"] <= faults.get("crash", 0):
+        os.kill(os.getpid(), signal.SIGKILL)
+    dest = Path(job["dest"])
+    part = dest.with_suffix(".part")
+    try:
+        images = {name: Path(path) for name, path in job["images"].items()}
+        render(read_order(job["order"]), job["seed"], faults, images, part)
+        part.replace(dest)
+    except Exception as error:  # noqa: BLE001 - a job that fails is answered, the process goes on
+        traceback.print_exc(file=sys.stderr)
+        part.unlink(missing_ok=True)
+        return {"ok": False, "reason": f"{type(error).__name__}: {error}"[:500]}
+    return {"ok": True, "size": dest.stat().st_size}
+
+
+def _read_jobs(jobs: queue.Queue[dict[str, Any]]) -> None:
+    """Hand lines on; end the process when the server has gone."""
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    os._exit(0)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Work until standard input ends."""
+    argparse.ArgumentParser(description=__doc__).parse_args(argv)
+    os.nice(NICE)
+    for name in (signal.SIGINT, signal.SIGTERM):  # the server ends its renderers by closing their input
+        signal.signal(name, signal.SIG_IGN)
+    jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+    while True:
+        answer = work(jobs.get())
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

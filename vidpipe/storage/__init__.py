@@ -1,0 +1,1 @@
+"""Where media lives: a folder, or S3."""
