@@ -181,7 +181,7 @@ def has_cache() -> bool:
     if os.environ.get("PIP_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME"):
         return True
     home = os.environ.get("HOME") or ""
-    return bool(home) and os.path.isdir(home) and os.access(home, os.W_OK)
+    return bool(home) and os.access(home, os.W_OK)
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

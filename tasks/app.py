@@ -13,16 +13,11 @@ from vidpipe.settings import Settings, config_file, load, read_yaml
 
 def make_app(settings: Settings) -> Celery:
     """An app for these settings."""
-    celery = Celery("vidpipe", broker=settings.broker_url, backend=_backend(settings.broker_url))
+    celery = Celery("vidpipe", broker=settings.broker_url, backend=settings.broker_url)
     celery.conf.update(read_yaml(config_file("celery.yaml")))
     celery.conf.imports = ("tasks.route", "tasks.ticks")
     celery.conf.beat_schedule = _schedule(settings)
     return celery
-
-
-def _backend(broker_url: str) -> str:
-    # The result backend spells the same socket differently from the broker.
-    return broker_url.replace("redis+socket://", "socket://").replace("virtual_host=", "virtual_host=")
 
 
 def _schedule(settings: Settings) -> dict[str, Any]:
@@ -43,6 +38,8 @@ def _logging(**_: Any) -> None:
     )
     for noisy in ("celery.app.trace", "celery.worker.strategy", "httpx", "kombu", "amqp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Beat says every wave it sends, several a second.
+    logging.getLogger("celery.beat").addFilter(lambda record: not record.getMessage().startswith("Scheduler: Sending"))
 
 
 settings = load()

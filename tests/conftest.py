@@ -74,4 +74,3 @@ def deps(settings: Settings) -> Iterator[Deps]:
     found = open_deps(settings, worker="test")
     yield found
     found.close()
-

@@ -14,7 +14,8 @@ VidpipeError
 │   ├── Broken               the operation ended in a failure
 │   └── Uncertain            nobody knows whether it was accepted
 ├── MediaError           a file that cannot be read as what it should be
-└── StorageError         the store could not be reached or does not hold the key
+└── StorageError         the store cannot be used now: what waits for it waits
+    └── NotStored            it does not hold the key, or holds something else under it
 """
 
 from __future__ import annotations
@@ -127,4 +128,8 @@ class MediaError(VidpipeError):
 
 
 class StorageError(VidpipeError):
-    """The media store could not be reached, or does not hold what was asked for."""
+    """The media store cannot be used now: it is away, full or may not be written."""
+
+
+class NotStored(StorageError):
+    """The media store does not hold what was asked for, or holds something else under that name."""

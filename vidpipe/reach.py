@@ -6,11 +6,9 @@ A connection outlives a restart of the servers behind it, and says in words when
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -119,16 +117,13 @@ def connect_or_start(
             yield connection
         return
     with start(settings.home, options=options, on_progress=on_progress) as handle:
-        urls = handle.settings
-        own = replace(
-            settings, database_url=urls["database_url"], broker_url=urls["broker_url"],
-            procedural_url=urls["procedural_url"], storage_root=Path(urls["storage_root"]),
-        )  # fmt: skip
-        connection = Connection(own, embedded=True, handle=handle)
+        # Its addresses are in its note now; what the environment says of the store holds for its workers too.
+        connection = Connection(load(home=settings.home), embedded=True, handle=handle)
         try:
             yield connection
         finally:
             connection.close()
+            on_progress("stopping the cluster")
 
 
 def _is_embedded(settings: Settings) -> bool:
@@ -147,8 +142,3 @@ def _checked(connection: Connection) -> Iterator[Connection]:
         raise SetupError(f"the database cannot be reached: {said}", remedy="See whether its server runs.") from error
     finally:
         connection.close()
-
-
-def pause(seconds: float) -> None:
-    """Wait, in a way that a signal ends at once."""
-    threading.Event().wait(seconds)

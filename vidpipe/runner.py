@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,7 @@ from vidpipe.errors import FilmUnfinished, SetupError
 from vidpipe.pipeline import control, given
 from vidpipe.pipeline.enroll import Enrolled, enroll
 from vidpipe.pipeline.overview import FilmStatus, overview
-from vidpipe.reach import AWAY, Connection, connect_or_start, pause
+from vidpipe.reach import AWAY, Connection, connect_or_start
 from vidpipe.report import bundle
 from vidpipe.settings import Settings, load
 
@@ -56,6 +57,7 @@ class Film:
     status: FilmStatus
     fresh: bool  # enqueued by this run, not found
     finished_before: bool  # it was done already, and is only written again
+    missing: tuple[str, ...] = ()  # files that the media store could not give, with the reason
 
     @property
     def done(self) -> bool:
@@ -73,23 +75,26 @@ class Runner:
         out: Path | str | None = None,
         home: Path | str | None = None,
         again: bool = False,
+        retry: bool = False,
         options: ClusterOptions | None = None,
         on_step: Callable[[str], None] | None = None,
     ) -> None:
         """`out` is a folder (default: out/TITLE), `home` where the cluster keeps its data (default: settings).
 
-        `again` makes a new film of a storyboard that was rendered before. `on_step` hears the steps of a
-        cluster's start, which go by while nothing can be yielded.
+        `again` makes a new film of a storyboard that was rendered before; `retry` makes again what is blocked
+        in a film that waits. `on_step` hears the steps of a cluster's start and its stop, which go by while
+        nothing can be yielded.
         """
         self.storyboard = Path(storyboard)
         self.home = None if home is None else Path(home)
         self.again = again
+        self.retry = retry
         self.options = options
         self.on_step = on_step or (lambda words: None)
         self.out = None if out is None else Path(out)
         self.film: Film | None = None
 
-    def __iter__(self) -> Iterator[Progress]:
+    def __iter__(self) -> Generator[Progress]:
         """Raises UserError (what, where, what to do) before anything is begun, FilmUnfinished when it broke off."""
         settings = load(home=self.home)
         storyboard = read(self.storyboard, settings)
@@ -100,18 +105,27 @@ class Runner:
             enrolled = enroll(connection.deps, storyboard, again=self.again)
             before = overview(connection.deps.db, enrolled.project_id)
             yield Progress("step", _found(enrolled, before), before)
-            if before.state in (ProjectState.PAUSED, ProjectState.FAILED):
-                control.resume(connection.deps, enrolled.project_id)
+            if before.others:
+                yield Progress("step", _others(before.others), before)
+            self._set_going(connection, before)
             last = before
             for progress in follow(connection, enrolled.project_id):
                 last = progress.film or last
                 yield progress
             yield Progress("step", "writing the film and its report", last)
-            path = write(connection, enrolled.project_id, self.out, last)
+            written = bundle.write(connection.deps, enrolled.project_id, self.out)
             self.film = Film(
-                enrolled.project_id, self.out, path, last, enrolled.fresh, before.state == ProjectState.DONE
-            )
+                enrolled.project_id, self.out, written.film if last.state == ProjectState.DONE else None,
+                last, enrolled.fresh, before.state == ProjectState.DONE,
+                tuple(f"{file.path}: {file.reason}" for file in written.missing),
+            )  # fmt: skip
             yield Progress("end", f"the film is {last.state}", last)
+
+    def _set_going(self, connection: Connection, film: FilmStatus) -> None:
+        if self.retry and film.state in (ProjectState.WAITING, ProjectState.FAILED):
+            control.retry(connection.deps, film.id)
+        elif film.state in (ProjectState.PAUSED, ProjectState.FAILED):
+            control.resume(connection.deps, film.id)
 
 
 def render(
@@ -150,8 +164,8 @@ def unfinished(status: FilmStatus) -> FilmUnfinished:
     match status.state:
         case ProjectState.WAITING:
             remedy = (
-                f"Make the scene again with `vidpipe retry {short} --scene LABEL`, or leave it out with"
-                f" `vidpipe skip {short} --scene LABEL`."
+                f"Make the scene again with `vidpipe retry {short} SCENE`, or leave it out with"
+                f" `vidpipe skip {short} SCENE`."
             )
         case ProjectState.PAUSED:
             remedy = f"`vidpipe resume {short}` goes on."
@@ -169,7 +183,7 @@ def read(path: Path, settings: Settings) -> Storyboard:
     return read_storyboard(path, defaults=Defaults(settings.default_service, settings.services))
 
 
-def follow(connection: Connection, project_id: UUID, *, every: float = EVERY) -> Iterator[Progress]:
+def follow(connection: Connection, project_id: UUID, *, every: float = EVERY) -> Generator[Progress]:
     """How the film stands, again and again, until it ends or waits for a person.
 
     A database that is away is waited for; raises FilmUnfinished where it does not come back.
@@ -185,19 +199,7 @@ def follow(connection: Connection, project_id: UUID, *, every: float = EVERY) ->
             yield Progress("film", f"{status.done} of {status.total} scenes", status)
             if status.ended:
                 return
-        pause(every)
-
-
-def write(connection: Connection, project_id: UUID, out: Path, status: FilmStatus) -> Path | None:
-    """Write the film, its clips and its report under `out`; the film's file where there is one."""
-    try:
-        written = bundle.write(connection.deps, project_id, out)
-    except OSError as error:
-        raise SetupError(
-            f"{out} cannot be written: {error.strerror or error}",
-            remedy="Free some space or name another folder; the film is kept and is written by the same command.",
-        ) from error
-    return written.film if status.state == ProjectState.DONE else None
+        time.sleep(every)
 
 
 def _found(enrolled: Enrolled, status: FilmStatus) -> str:
@@ -210,6 +212,11 @@ def _found(enrolled: Enrolled, status: FilmStatus) -> str:
             return f"film {str(status.id)[:8]} was {status.state}; it goes on"
         case _:
             return f"going on with film {str(status.id)[:8]}: {status.done} of {status.total} scenes are done"
+
+
+def _others(count: int) -> str:
+    films = "another film that was begun here goes" if count == 1 else f"{count} other films that were begun here go"
+    return f"{films} on as well; `vidpipe status` lists them"
 
 
 def default_out(storyboard: Storyboard) -> Path:

@@ -29,7 +29,7 @@ class Timing:
     call_timeout: float = 30.0  # one submit, poll or fetch request
     poll_timeout: float = 10.0  # one operation within a wave
     wave_every: float = 0.5
-    sweep_every: float = 2.0
+    sweep_every: float = 1.0
     resend_after: float = 30.0  # an unclaimed message is sent again after this, doubling each time
     resend_most: float = 900.0
     backoff: float = 2.0  # first pause after a transient fault, doubling each time

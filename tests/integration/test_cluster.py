@@ -195,6 +195,7 @@ def test_nothing_is_left_after_the_supervisors_end(home: Path, number: signal.Si
     assert len(belonging(home)) >= 8, "supervisor, reaper, two servers, two workers and their children"
     os.kill(cluster.pid, number)
     assert_gone(home, sockets)
+    cluster.stop()  # of a cluster that is gone: nothing to do
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -215,7 +216,8 @@ def test_what_a_killed_supervisor_and_its_killed_reaper_left_is_ended_by_the_nex
     os.kill(cluster.pid, signal.SIGSTOP)  # so that it starts no other reaper
     for pid in (*reapers(home), cluster.pid):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not lock.is_held(home), what="the lock to be free")
+    cluster.stop()
+    assert not lock.is_held(home)
     left = set(belonging(home))
     assert len(left) >= 6
     assert not alive(home), "a stale note is no cluster"
@@ -276,3 +278,17 @@ def test_a_handle_of_a_cluster_that_gave_up_says_why(home: Path) -> None:
     words = until(lambda: complaint(cluster), what="the handle to complain")
     assert "holds data of PostgreSQL unknown" in words
     assert "holds data of PostgreSQL unknown" in status(home).failure
+
+
+def test_the_whole_cluster_is_ready_soon_and_a_killed_worker_comes_back(home: Path) -> None:
+    with start(home):
+        found = status(home)
+        assert {process.name for process in found.processes} == {
+            *("valkey", "postgres", "procedural", "beat", "tick", "gpu", "io"),
+        }
+        assert all(process.rss > 0 and process.restarts == 0 for process in found.processes)
+        old = pids(home)["io"]
+        os.kill(old, signal.SIGKILL)
+        until(lambda: restarted(home, "io", old), what="another io worker")
+        log = home / "logs" / "io.log"
+        until(lambda: log.read_text().count(" ready.") == 2, seconds=20, what="it to be ready")

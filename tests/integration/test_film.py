@@ -53,7 +53,9 @@ def test_the_last_frame_of_a_scene_is_the_first_of_the_next(eager: Deps, play: P
         assert first.finished_at <= second.started_at
 
 
-def test_a_black_delivery_counts_as_a_try_and_then_the_scene_is_blocked_with_its_reason(eager: Deps, play: Play) -> None:
+def test_a_black_delivery_counts_as_a_try_and_then_the_scene_is_blocked_with_its_reason(
+    eager: Deps, play: Play
+) -> None:
     project = play(enroll(eager, story(prompt="a harbour [fault: black]")).project_id)
     assert project.state == ProjectState.WAITING and "black" in (project.note or "")
     with eager.db.transaction() as session:

@@ -50,7 +50,9 @@ def test_a_move_writes_the_state_and_its_trail_together(deps: Deps, scene: Scene
         advance(session, scene, "started", reason="its turn")
     with deps.db.transaction() as session:
         assert session.get_one(Scene, scene.id).state == SceneState.GENERATING
-        last = session.execute(select(Transition).where(Transition.entity_id == scene.id).order_by(Transition.id.desc()))
+        last = session.execute(
+            select(Transition).where(Transition.entity_id == scene.id).order_by(Transition.id.desc())
+        )
         row = last.scalars().first()
         assert row is not None
         assert (row.from_state, row.to_state, row.event, row.reason) == ("waiting", "generating", "started", "its turn")

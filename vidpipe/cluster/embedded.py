@@ -157,7 +157,8 @@ def _spawn(
     argv = [sys.executable, "-m", supervisor, "--home", str(home), "--options", options.to_json()]
     argv += ["--marker", marker, "--report-fd", str(report_fd), "--owner-fd", str(owner_fd)]
     python = python_environment(options.extra_env)
-    env = child_environment({**options.extra_env, **python, reaper.MARKER_NAME: marker})
+    extra = {**options.extra_env, **python, reaper.MARKER_NAME: marker}
+    env = child_environment(extra, without=("PYTHONDONTWRITEBYTECODE", "PYTHONHOME"))
     try:
         with logs.open_log(home / "logs" / "supervisor.log") as log:
             return subprocess.Popen(

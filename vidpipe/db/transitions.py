@@ -97,7 +97,7 @@ def _move(
     model = _MODELS[entity]
     now = func.clock_timestamp()
     fresh: dict[str, Any] = {
-        "state": str(to), "moved_at": now, "due_at": None, "tries": 0, "last_error": None,
+        "state": str(to), "moved_at": now, "due_at": None, "tries": 0, "waits": 0, "deaths": 0, "last_error": None,
         "lease_token": None, "lease_until": None, "lease_by": None, "sent_at": now if sent else None, "sends": 0,
     }  # fmt: skip
     where = [model.id.in_(ids), model.state == str(state)]

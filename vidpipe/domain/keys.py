@@ -20,6 +20,6 @@ def given(project: UUID, sha256: str, suffix: str) -> str:
     return f"{project}/given/{sha256}{suffix}"
 
 
-def film(project: UUID, cut: UUID) -> str:
-    """A stitched film."""
-    return f"{project}/film/{cut}.mp4"
+def film(project: UUID, attempt: UUID) -> str:
+    """A stitched film: a name of its own for every attempt, since stitching twice need not give the same bytes."""
+    return f"{project}/film/{attempt}.mp4"

@@ -134,16 +134,14 @@ def _stretch(path: Path, info: MediaInfo, start: float, end: float | None) -> fl
     return min(out, whole) - start
 
 
-def _sound(
-    path: Path, info: MediaInfo, folder: Path, start: float, seconds: float, loudness: float | None
-) -> Any:
+def _sound(path: Path, info: MediaInfo, folder: Path, start: float, seconds: float, loudness: float | None) -> Any:
     """The stretch's sound as an input of the graph, evened; silence where there is none."""
     samples = round(seconds * sound.RATE)
     strip = sound.silence(samples)
     if info.audio is not None:
         origin = sound.clock_start(path) + start
         strip = sound.strip(path, folder / "strip", samples=samples, channels=2, origin=origin)
-    factor = 1.0 if loudness is None else sound.gain(strip.loudness, loudness, MOST_GAIN)
+    factor = 1.0 if loudness is None else sound.gain(strip.loudness, loudness, lift=MOST_GAIN, cut=MOST_GAIN)
     laid = folder / "sound"
     sound.lay([sound.Laid(strip, 0, factor)], laid, 2)
     return sound.graph_input(laid, 2)

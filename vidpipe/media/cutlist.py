@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vidpipe.media.splice import Piece, Pictures, Shape, piece_between
+from vidpipe.media.splice import Pictures, Piece, Shape, piece_between
 
 LONGEST_RATE = Fraction(120)  # frames a second
 

@@ -56,9 +56,10 @@ class Meter:
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """`samples` [n] or [n, channels], -1 to 1."""
+        if not len(samples):
+            return
         part = samples.reshape(len(samples), -1)
-        if len(part):
-            self._peak = max(self._peak, float(np.abs(part).max()))
+        self._peak = max(self._peak, float(np.abs(part).max()))
         if self._rest is not None:
             part = np.concatenate([self._rest, part])
         whole = len(part) // self._piece

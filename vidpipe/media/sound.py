@@ -27,7 +27,7 @@ from vidpipe.media.prober import OPTIONS
 
 RATE = 48_000  # Hz
 LOUDEST, QUIETEST = -14.0, -23.0  # LUFS a film is brought between: streaming's usual ceiling, EBU R 128's target
-MOST_GAIN = 6.0  # dB either way, so that a whisper stays one
+MOST_LIFT, MOST_CUT = 6.0, 12.0  # dB: a whisper stays one, a shout may be brought down further
 PEAK = 10 ** (-1 / 20)  # -1 dBFS: no gain lifts a sound above it (EBU R 128 s2 asks for -1 dBTP)
 HEARD = -55.0  # LUFS; under it there is nothing to even
 _EDGE = 96  # samples (2 ms) faded at a cut, against clicks
@@ -148,7 +148,7 @@ def graph_input(path: Path, channels: int) -> Any:
 
 
 def gains(found: Sequence[Loudness]) -> tuple[float, ...]:
-    """A factor for each sound that brings it towards the film's median loudness, within MOST_GAIN and PEAK."""
+    """A factor for each sound towards the film's median loudness, within MOST_LIFT, MOST_CUT and PEAK."""
     heard = [sound.lufs for sound in found if sound.lufs > HEARD]
     if not heard:
         return (1.0,) * len(found)
@@ -156,11 +156,11 @@ def gains(found: Sequence[Loudness]) -> tuple[float, ...]:
     return tuple(gain(sound, target) for sound in found)
 
 
-def gain(sound: Loudness, target: float, most: float = MOST_GAIN) -> float:
-    """The factor that brings `sound` to `target` LUFS, at most `most` dB either way; lifts no peak above PEAK."""
+def gain(sound: Loudness, target: float, *, lift: float = MOST_LIFT, cut: float = MOST_CUT) -> float:
+    """The factor that brings `sound` to `target` LUFS, within `lift` and `cut` dB; lifts no peak above PEAK."""
     if sound.lufs <= HEARD:
         return 1.0
-    factor = float(10 ** (min(max(target - sound.lufs, -most), most) / 20))
+    factor = float(10 ** (min(max(target - sound.lufs, -cut), lift) / 20))
     ceiling = max(PEAK / sound.peak, 1e-3) if sound.peak > 0 else factor
     return min(factor, ceiling)
 

@@ -169,9 +169,7 @@ class Heading:
     chapters: Sequence[tuple[str, float, float]]  # title, start and end in seconds
 
 
-def join(
-    pieces: Sequence[Piece], dest: Path, *, configuration: bytes, heading: Heading, deadline: float
-) -> None:
+def join(pieces: Sequence[Piece], dest: Path, *, configuration: bytes, heading: Heading, deadline: float) -> None:
     """Write the pieces' pictures to `dest` (MP4, no sound); `deadline` on time.monotonic().
 
     `configuration` is the avcC all pieces can be decoded with (`merged`). Raises MediaError.

@@ -32,9 +32,9 @@ from vidpipe.media.conform import Frame, fitted, lasting
 from vidpipe.media.cutlist import Canvas, CutList, Fresh, Side
 from vidpipe.media.ffmpeg import EFFORT, Effort, h264, run, source
 from vidpipe.media.info import MediaInfo
-from vidpipe.media.prober import OPTIONS
 from vidpipe.media.probe import probe
-from vidpipe.media.splice import Piece, Pictures
+from vidpipe.media.prober import OPTIONS
+from vidpipe.media.splice import Pictures, Piece
 
 _LONGEST_TITLE = 200  # bytes: players keep a chapter's title in 255
 _SOUND_SLACK = 0.06  # seconds the sound may differ from the picture: two AAC frames and a little
@@ -91,9 +91,7 @@ class _Job:
         return replace(self.effort, seconds=seconds)
 
 
-def stitch(
-    segments: Sequence[Segment], dest: Path, *, title: str, work: Path, effort: Effort = EFFORT
-) -> Stitched:
+def stitch(segments: Sequence[Segment], dest: Path, *, title: str, work: Path, effort: Effort = EFFORT) -> Stitched:
     """Make the film `dest` (MP4) of `segments`; `work` is an existing folder for what is needed meanwhile.
 
     Cross-fades shorten the film by their length. Clips without sound are silent in a film that has sound.
@@ -277,9 +275,7 @@ def _finish(job: _Job, shown: Path, heard: Path | None, dest: Path) -> None:
         channels = int(heard.name.split("-")[1])
         streams.append(sound.graph_input(heard, channels))
         options |= {"acodec": "aac", "audio_bitrate": "96k" if channels == 1 else "192k"}
-    graph = ffmpeg.output(
-        *streams, str(dest), f="mp4", movflags="+faststart", threads=job.effort.threads, **options
-    )
+    graph = ffmpeg.output(*streams, str(dest), f="mp4", movflags="+faststart", threads=job.effort.threads, **options)
     run(graph, what="writing the film", effort=job.left())
 
 

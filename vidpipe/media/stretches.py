@@ -8,7 +8,10 @@ each, so that a night scene is not taken for black nor a tripod shot for frozen:
   A street at night has lamps, and its darkness has some light in it; a black tail has neither.
 - frozen (freezedetect's default `n=-60dB`): compared with the first frame of the stretch, the mean difference
   stays under a thousandth of full scale; and here, besides, in no block of 10 by 10 pixels it is greater than
-  1 %, so that one small figure that moves in a still picture is motion.
+  1 %, so that one small figure that moves in a still picture is motion. A key frame in a frozen stretch redraws
+  the same picture a little better and must not hide it: two stretches of 0.25 s and more are one if the jump
+  between them is small (under 2.5 levels, 6 in any block) and stands alone (4 times any change within them);
+  a slow pan or zoom changes all the time, so nothing in it stands alone.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ BLACK_MEAN = 0.03 * 255
 FROZEN_MEAN = 0.001 * 255
 FROZEN_BLOCK = 0.01 * 255
 BLOCK = 10  # pixels of the reduced picture
+REDRAWN_MEAN, REDRAWN_BLOCK = 2.5, 6.0  # levels
+REDRAWN_TIMES = 4.0
+REDRAWN_LEAST = 0.25  # seconds
 _AT_ONCE = 64  # frames compared in one go
 
 Luma = NDArray[np.uint8]  # [n, h, w]
@@ -116,15 +122,44 @@ def runs(flags: NDArray[np.bool_], times: NDArray[np.float64]) -> tuple[Stretch,
 def frozen(y: Luma, times: NDArray[np.float64]) -> tuple[Stretch, ...]:
     """The stretches of two frames and more that show their first frame only."""
     ends = _ends(times)
-    found = []
+    found: list[tuple[int, int]] = []  # first and last frame
     for begin, end in _runs(_repeats(y)):
         first = begin
         while first < end:
             last = _stands_until(y, first, end)
             if last > first:
-                found.append(Stretch(float(times[first]), float(ends[last])))
+                found.append((first, last))
             first = last + 1
-    return tuple(found)
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    joined = _redrawn(y, found, least=REDRAWN_LEAST / max(step, 1e-3))
+    return tuple(Stretch(float(times[first]), float(ends[last])) for first, last in joined)
+
+
+def _redrawn(y: Luma, found: list[tuple[int, int]], *, least: float) -> list[tuple[int, int]]:
+    """`found` with neighbours made one that only a key frame parts; `least` frames each."""
+    joined: list[tuple[int, int]] = []
+    for number, (first, last) in enumerate(found):
+        start, end = found[number - 1] if number else (0, -2)
+        near = end + 1 == first and min(end - start, last - first) + 1 >= least - 1e-6
+        from_, to = max(start, first - _AT_ONCE), min(last, first + _AT_ONCE)
+        if near and _stands_alone(y[from_ : to + 1], first - from_ - 1):
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _stands_alone(seen: Luma, place: int) -> bool:
+    """Whether the change from frame `place` of `seen` to the next is small and yet the only one.
+
+    The two frames after it are left out: an encoder refines a redrawn picture in them.
+    """
+    difference = np.maximum(seen[1:], seen[:-1]) - np.minimum(seen[1:], seen[:-1])
+    change = difference.mean(axis=(1, 2), dtype=np.float32)
+    others = np.delete(change, range(place, min(place + 3, len(change))))
+    jump = float(change[place])
+    small = jump < REDRAWN_MEAN and _greatest_block(difference[place]) < REDRAWN_BLOCK
+    return small and jump >= REDRAWN_TIMES * float(others.max(initial=0.0))
 
 
 def _stands_until(y: Luma, first: int, most: int) -> int:

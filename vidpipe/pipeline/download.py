@@ -19,19 +19,19 @@ from vidpipe.media.info import MediaInfo
 from vidpipe.media.probe import probe
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Refs, Step
+from vidpipe.storage.base import Stored
 
 
 def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
     take, label = deps.db.run(lambda session: _context(session, candidate))
-    dest = deps.folder("download") / f"{uuid4().hex}.mp4"
     key = keys.candidate(candidate.project_id, candidate.scene_id, candidate.take_id, candidate.number)
-    try:
-        clip = RemoteClip(candidate.number, candidate.handle, candidate.seed)
-        deps.service(take.service).fetch(take.operation or "", clip, dest)
-        info = _probe(dest)
-        stored = deps.storage.put(key, dest, _metadata(candidate, take, label, info))
-    finally:
-        dest.unlink(missing_ok=True)
+    # A worker that died after storing it left it there: what is stored is not fetched again.
+    stored = deps.storage.stat(key)
+    if stored is None:
+        stored, info = _fetch(deps, candidate, take, label, key)
+    else:
+        with deps.storage.open_local(key) as path:
+            info = _probe(path)
 
     def record(session: Session) -> None:
         advance(
@@ -41,6 +41,19 @@ def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
 
     deps.db.run(record)
     return ()
+
+
+def _fetch(
+    deps: Deps, candidate: GenerationCandidate, take: Take, label: str, key: str
+) -> tuple[Stored, MediaInfo]:
+    dest = deps.folder("download") / f"{uuid4().hex}.mp4"
+    try:
+        clip = RemoteClip(candidate.number, candidate.handle, candidate.seed)
+        deps.service(take.service).fetch(take.operation or "", clip, dest)
+        info = _probe(dest)
+        return deps.storage.put(key, dest, _metadata(candidate, take, label, info)), info
+    finally:
+        dest.unlink(missing_ok=True)
 
 
 def _probe(path: Path) -> MediaInfo:

@@ -27,7 +27,7 @@ from vidpipe.domain.selection import (
     WaitForPerson,
     decide,
 )
-from vidpipe.domain.states import CANDIDATE_ENDED, CandidateState, Entity, SceneState, TakeState
+from vidpipe.domain.states import CANDIDATE_ENDED, PROJECT_RUNS, CandidateState, Entity, SceneState, TakeState
 from vidpipe.errors import SetupError
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.plan import order
@@ -84,6 +84,8 @@ def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
     scene = scenes.lock(session, scene_id)
     if scene.state != SceneState.GENERATING:
         return ()
+    if projects.get(session, scene.project_id).state not in PROJECT_RUNS:
+        return ()  # paused: the sweep asks again when it goes on
     takes, candidates = facts(session, scene)
     bounds = Bounds(
         wanted=scene.candidates, service=f"{scene.service}/{scene.model}", fallback=_route(deps, scene.fallback),

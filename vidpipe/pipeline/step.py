@@ -3,6 +3,7 @@
     Stale              somebody else has done it: nothing
     a database away    nothing: the lease runs out, and the sweep sends the row again
     Transient          the row is parked and tried again after a pause, a bounded number of times
+    StorageError, OSError   no place for media: the row waits, however long, and says why
     any VidpipeError   the row ends by the step's `gave_up` event, with the reason
     anything else      a defect: recorded on the row, tried again like a transient fault, then ended
 
@@ -26,12 +27,13 @@ from vidpipe.db.leases import claim, park
 from vidpipe.db.models import Workable
 from vidpipe.db.transitions import advance
 from vidpipe.domain.states import Entity
-from vidpipe.errors import Stale, Transient, VidpipeError
+from vidpipe.errors import NotStored, Stale, StorageError, Transient, VidpipeError
 from vidpipe.pipeline.deps import Deps
 from vidpipe.settings import Timing
 
 Row = TypeVar("Row", bound=Workable)
 log = logging.getLogger(__name__)
+_DEATHS = 3  # workers that may die on one row before it is given up
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
     row = deps.db.run(take_it)
     if row is None:
         return ()
+    if row.deaths >= _DEATHS:
+        return _give_up(deps, step, row, lease, f"{row.deaths} workers died at the step {step.name}")
     with deps.keeper.hold(step.model, lease):
         try:
             return step.work(deps, row, lease)
@@ -80,6 +84,10 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
             return ()
         except Transient as error:
             return _again(deps, step, row, lease, error.message, error.retry_after)
+        except (StorageError, OSError) as error:
+            if isinstance(error, NotStored):
+                return _give_up(deps, step, row, lease, error.message)
+            return _wait(deps, step, row, lease, str(error))
         except VidpipeError as error:
             return _give_up(deps, step, row, lease, error.message)
         except DBAPIError as error:
@@ -89,6 +97,14 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
         except Exception as error:
             log.exception("%s failed on %s %s", step.name, row.entity, row.id)
             return _again(deps, step, row, lease, f"{type(error).__name__}: {error}", None)
+
+
+def _wait(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str) -> Refs:
+    """A full disk or a store that is away is nobody's fault here: what was paid for is not given up for it."""
+    log.warning("%s of %s %s waits: %s", step.name, row.entity, row.id, reason)
+    seconds = pause(deps.settings.timing, row.waits)
+    deps.db.run(lambda session: park(session, row, lease, seconds, error=reason, tried=False, waits=row.waits + 1))
+    return ()
 
 
 def pause(timing: Timing, tries: int, retry_after: float | None = None) -> float:

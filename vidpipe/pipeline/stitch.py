@@ -40,7 +40,7 @@ def _work(deps: Deps, project: Project, lease: UUID) -> Refs:
     dest = deps.folder("stitch") / f"{uuid4().hex}.mp4"
     try:
         made = _stitch(deps, project, parts, dest)
-        stored = deps.storage.put(keys.film(project.id, cut.id), dest, {"title": project.title, "content": content})
+        stored = deps.storage.put(keys.film(project.id, uuid4()), dest, {"title": project.title, "content": content})
     except VidpipeError as error:
         reason = error.message
         deps.db.run(lambda session: advance(session, cut, "stitch_failed", reason=reason, last_error=reason))

@@ -86,7 +86,14 @@ def _resend(
     statement = (
         update(model)
         .where(model.id.in_(rows.scalar_subquery()))
-        .values(sent_at=now, sends=model.sends + 1, lease_token=None, lease_until=None, lease_by=None)
+        .values(
+            sent_at=now,
+            sends=model.sends + 1,
+            deaths=model.deaths + case((model.lease_until < now, 1), else_=0),
+            lease_token=None,
+            lease_until=None,
+            lease_by=None,
+        )
         .returning(model.id)
         .execution_options(synchronize_session=False)
     )

@@ -30,10 +30,16 @@ _LONG = 4000  # characters of one text; the rest is in report.json
 
 @dataclass(frozen=True)
 class Row:
-    """One measure over all candidates of a scene: values, scores, and whether it is the best of the row."""
+    """One measure over all candidates of a scene, a cell each."""
 
     name: str
     cells: tuple[MeasureFacts | None, ...]
+
+    @property
+    def best(self) -> float | None:
+        """The best score of the row, where the scores differ enough to be seen."""
+        known = [cell.score for cell in self.cells if cell is not None and cell.score is not None]
+        return max(known) if len(known) > 1 and max(known) - min(known) >= 0.005 else None
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ def page(report: Report, layout: Layout | None = None, pictures: Pictures | None
         report=report, film=report.film, totals=report.totals, where=layout or lay.plan(report),
         pictures=pictures or Pictures(), chart=gantt(report), shares=tuple(_shares(report)), bar=BAR, lane=LANE,
         sequences=[(title, tuple(scenes)) for title, scenes in groupby(report.scenes, key=lambda one: one.sequence)],
-        style=Markup(style), script=Markup(script), policy=policy, technical=TECHNICAL,  # noqa: S704 - files of ours
+        style=Markup(style), script=Markup(script), policy=policy, technical=TECHNICAL,
     )  # fmt: skip
 
 
@@ -72,9 +78,7 @@ def _environment() -> Environment:
         state=lambda state: words.STATES[state][0], tone=lambda state: words.STATES[state][1],
         clock=lambda when: f"{when:%H:%M:%S}.{when.microsecond // 1000:03d}", named=measure_name,
     )  # fmt: skip
-    environment.globals.update(
-        words=words, remedies=remedies, measure_rows=measure_rows, count=words.count, best_of=best_of
-    )
+    environment.globals.update(words=words, remedies=remedies, measure_rows=measure_rows, count=words.count)
     return environment
 
 
@@ -99,12 +103,6 @@ def measure_rows(candidates: tuple[CandidateFacts, ...], dimension: str) -> list
     return [Row(name, tuple(table.get(name) for table in tables)) for name in names]
 
 
-def best_of(scores: list[float | None]) -> float | None:
-    """The best of a row's scores where they differ enough to be shown; None where there is nothing to tell."""
-    known = [value for value in scores if value is not None]
-    return max(known) if len(known) > 1 and max(known) - min(known) >= 0.005 else None
-
-
 def _shares(report: Report) -> Iterator[Share]:
     """Every step's share in the time that the scenes waited; the film's own steps aren't part of it."""
     steps = [step for step in report.totals.steps if step.waited]
@@ -118,5 +116,3 @@ def _shares(report: Report) -> Iterator[Share]:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-

@@ -24,9 +24,7 @@ def for_scene(report: Report, scene: SceneFacts) -> str:
         return f"It was cancelled. {again} makes it after all."
     takes = [take for take in scene.takes if take.version == scene.version]
     if any(take.error.startswith("policy") for take in takes):
-        return (
-            f"The service refused the words. Reword the prompt in the storyboard; {again} asks as before."
-        )
+        return f"The service refused the words. Reword the prompt in the storyboard; {again} asks as before."
     if scene.fallback or len({take.service for take in takes}) > 1:
         return f"{again} tries once more."
     return f"{again} tries once more; a `fallback` service in the storyboard would have taken over."

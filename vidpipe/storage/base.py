@@ -24,7 +24,7 @@ class Storage(Protocol):
     def put(self, key: str, path: Path, metadata: dict[str, Any] | None = None) -> Stored:
         """Store the file under `key`, with `metadata` as `{key}.json` beside it.
 
-        Storing the same bytes twice is fine; other bytes under a key that exists raise StorageError.
+        Storing the same bytes twice is fine; other bytes under a key that exists raise NotStored.
         """
         ...
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
 from vidpipe.boundary import slow
-from vidpipe.errors import StorageError
+from vidpipe.errors import NotStored, StorageError
 from vidpipe.storage.base import Stored
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
@@ -54,7 +54,7 @@ class FolderStorage:
         slow("the media store")
         path = self._path(key)
         if not path.is_file():
-            raise StorageError(f"the media store holds no {key}")
+            raise NotStored(f"the media store holds no {key}")
         yield path
 
     def stat(self, key: str) -> Stored | None:
@@ -115,7 +115,7 @@ class FolderStorage:
 
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key) or len(key) > 500:
-            raise StorageError(f"{key!r} is no key of the media store")
+            raise NotStored(f"{key!r} is no key of the media store")
         return self._root / key
 
     def _metadata(self, key: str) -> Path:
@@ -149,7 +149,7 @@ class FolderStorage:
             os.link(part, target)
         except FileExistsError:
             if _digest(target) != stored.sha256:
-                raise StorageError(f"{stored.key} is stored already, with other content") from None
+                raise NotStored(f"{stored.key} is stored already, with other content") from None
 
 
 def _digest(path: Path) -> str:

@@ -15,7 +15,7 @@ import pytest
 from tests import clips
 from tests.unit.media.conftest import Shelf
 from tests.waiting import until
-from vidpipe.media.probe import Prober, ProbeLimits, ProbeRefused, _prober, probe
+from vidpipe.media.probe import ProbeLimits, Prober, ProbeRefused, _prober, probe
 
 ROOT = Path(__file__).parents[3]
 

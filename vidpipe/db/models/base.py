@@ -61,7 +61,9 @@ class Workable(Identified):
     state: Mapped[str]
     moved_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     due_at: Mapped[datetime | None]
-    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")  # that failed by a fault
+    waits: Mapped[int] = mapped_column(default=0, server_default="0")  # for a place to store media
+    deaths: Mapped[int] = mapped_column(default=0, server_default="0")  # of workers that held it
     lease_token: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
     lease_by: Mapped[str | None]

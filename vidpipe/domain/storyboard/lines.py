@@ -242,7 +242,7 @@ class _Builder:
                 f"mark what it means with &{plain(anchor)}",
             )
         node = self._anchors[anchor]
-        self._count(1, line)
+        self._count(node.size, line)
         if len(self._stack) + node.height > MAX_DEPTH:
             raise Unreadable(line, f"lists and mappings are nested deeper than {MAX_DEPTH} levels here")
         return node

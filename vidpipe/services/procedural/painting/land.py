@@ -40,7 +40,7 @@ def ridge_sheet(
     fall = smoothstep(0, reach or 110 * stage.u, below) if mist else np.zeros_like(below)
     grain = 1.0
     if texture:
-        noise = sheet_noise(stage.rng(f"tex{depth}"), sheet.cover.shape[1], sheet.cover.shape[0], (26 * stage.u, 9 * stage.u), 3)
+        noise = sheet_noise(stage.rng(f"tex{depth}"), sheet.cover.shape[1], sheet.cover.shape[0], (22 * stage.u, 5 * stage.u), 4, 0.7)
         grain = 1 + (noise - 0.5) * 2 * np.float32(texture)
     for channel in range(3):
         body = (top[channel] + (foot[channel] - top[channel]) * fall) * grain
@@ -107,12 +107,18 @@ def broad_tree(
     pen.limb([(x, foot), (x + trunk * 0.3, fork)], [trunk * 1.7, trunk], bark)
     for side in (-1, 1):
         pen.limb([(x, fork + tall * 0.1), (x + side * tall * 0.16, foot - tall * 0.62)], [trunk * 0.7, trunk * 0.3], bark)
-    clumps = [(float(rng.normal(0, 0.17)), float(rng.uniform(0.5, 0.92)), float(rng.uniform(0.1, 0.17))) for _ in range(20)]
-    for shift, tone in ((0.0, 0.0), (0.022, 0.16), (0.045, 0.32)):
-        for dx, high, size in clumps:
-            shrink = 1 - shift * 8
-            pen.ellipse(x + (dx + toward * shift) * tall, foot - (high + shift) * tall, size * tall * shrink,
-                        size * tall * 0.8 * shrink, mix(leaf, light, tone))  # fmt: skip
+    heads = [(float(rng.normal(0, 0.15)), float(rng.uniform(0.55, 0.86)), float(rng.uniform(0.09, 0.15))) for _ in range(9)]
+    heads += [(-0.2, 0.56, 0.11), (0.2, 0.58, 0.11), (0.0, 0.66, 0.16)]
+    for dx, high, size in heads:
+        pen.ellipse(x + dx * tall, foot - high * tall, size * tall, size * tall * 0.82, leaf)
+    for _ in range(170):  # leaves in bunches, lighter towards the light
+        dx, high, size = heads[int(rng.integers(len(heads)))]
+        angle, out = float(rng.uniform(0, 6.283)), float(rng.uniform(0.2, 1.08)) ** 0.7
+        lx, ly = dx + math.cos(angle) * size * out, high + math.sin(angle) * size * out * 0.85
+        bright = 0.5 * (math.cos(angle) * toward * 0.6 + math.sin(angle) * 0.7) * out
+        tone = mix(leaf, light, bright) if bright > 0 else times(leaf, 1 + bright * 0.7)
+        bunch = float(rng.uniform(0.018, 0.036)) * tall
+        pen.ellipse(x + lx * tall, foot - ly * tall, bunch, bunch * 0.8, tone)
 
 
 class Wind:
@@ -125,7 +131,7 @@ class Wind:
         near = np.clip((down - stage.horizon) / (stage.height - stage.horizon), 0.02, 1)
         rng = stage.rng("wind")
         height, width = sheet.cover.shape
-        blotch = sheet_noise(rng, width, height, (70 * stage.u, 16 * stage.u), 3) * 7
+        blotch = sheet_noise(rng, width, height, (54 * stage.u, 11 * stage.u), 4, 0.62) * 8
         phase = across / (26 * stage.u) / (0.35 + near) + blotch + np.log(near) * 6
         weight = sheet.cover * near**0.6 * np.float32(strength)
         self.even: Ints = np.rint(np.cos(phase) * weight).astype(np.int16)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from vidpipe.services.procedural.painting.sky import paint_sky
+from vidpipe.services.procedural.painting import indoors, towns, wild
+from vidpipe.services.procedural.painting.sky import Lightning, paint_sky
 from vidpipe.services.procedural.painting.stage import Element, Stage
-from vidpipe.services.procedural.painting.wild import WILD
+from vidpipe.services.procedural.painting.weather import paint_weather
+
+PLACES: dict[str, Callable[[Stage], list[Element]]] = {
+    "mountains": wild.mountains, "field": wild.field, "sea": wild.sea, "forest": wild.forest, "desert": wild.desert,
+    "river": wild.river, "snow": wild.snowland, "city": towns.city, "street": towns.street, "harbour": towns.harbour,
+    "lighthouse": towns.lighthouse, "room": indoors.room, "space": indoors.space,
+}  # fmt: skip
 
 
 def compose(stage: Stage, references: tuple[Path, ...] = (), *, mirrored: bool = False) -> list[Element]:
     """All elements of the scene, back to front."""
     place = stage.wanted.place
-    elements = paint_sky(stage) + WILD.get(place, WILD["field"])(stage)
+    elements = PLACES[place](stage) + paint_weather(stage)
+    if place != "space":
+        elements += paint_sky(stage)
+    if stage.wanted.weather == "storm" and place not in ("room", "space"):
+        elements.append(Lightning(stage))
     return sorted(elements, key=lambda element: element.depth)

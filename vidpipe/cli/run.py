@@ -1,0 +1,87 @@
+"""`vidpipe run`: a storyboard to a finished film, with everything that takes started and stopped again."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from vidpipe.cli import cluster_options, codes, show, views
+from vidpipe.errors import FilmUnfinished
+from vidpipe.runner import Film, Runner, unfinished
+from vidpipe.settings import config_file
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """The command's own arguments."""
+    parser.add_argument(
+        "storyboard", type=Path, nargs="?", metavar="STORYBOARD", help="a YAML or JSON file (default: an example)"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the film is written (default: out/TITLE)")
+    parser.add_argument(
+        "--again", action="store_true", help="make a new film, though this storyboard was rendered before"
+    )
+    parser.add_argument("--retry", action="store_true", help="make again what is blocked in this film")
+    views.add_arguments(parser)
+    cluster_options.add(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render the film and say where it is."""
+    view = views.choose(args)
+    runner = Runner(
+        args.storyboard or config_file("examples/lighthouse.yaml"), out=args.out, home=args.home, again=args.again,
+        retry=args.retry, options=cluster_options.chosen(args), on_step=view.step,
+    )  # fmt: skip
+    code = codes.UNFINISHED
+    try:
+        with view, closing(runner.__iter__()) as events:
+            for progress in events:
+                view.show(progress)
+                if progress.kind == "end" and runner.film is not None:
+                    view.close()
+                    code = _tell(runner.film, args)
+    except KeyboardInterrupt:
+        show.warn(f"Stopped; nothing is lost. Go on with:  {_to_go_on(args)}")
+        raise
+    return code
+
+
+def _tell(film: Film, args: argparse.Namespace) -> int:
+    problem = None if film.done else _remedied(unfinished(film.status), args)
+    code = codes.DONE if problem is None else codes.WAITS if problem.waits else codes.UNFINISHED
+    if args.json:
+        show.line(
+            {
+                "event": "end", "exit": code, "state": film.status.state, "project_id": film.project_id,
+                "out": film.out, "film": film.path, "fresh": film.fresh, "finished_before": film.finished_before,
+                "cost": film.status.settled, "missing": film.missing, "seconds": film.status.seconds,
+            }
+        )  # fmt: skip
+    if problem is not None:
+        show.error(problem, as_json=False, code=code)
+    if args.json:
+        return code
+    show.say()
+    for what, path in (("film", film.path), ("report", film.out / "report.html"), ("folder", film.out)):
+        if path is not None:
+            show.say(f"  {what:<7} {show.near(path)}")
+    for missing in film.missing:
+        show.warn(f"not written: {show.clean(missing)}")
+    if film.finished_before:
+        show.say("\nThis film was finished before; it was written again. A new one:  --again")
+    return code
+
+
+def _remedied(problem: FilmUnfinished, args: argparse.Namespace) -> FilmUnfinished:
+    """The cluster is stopped after this command, so what can be done must start it again."""
+    if not problem.waits:
+        return problem
+    remedy = f"{_to_go_on(args)} --retry  makes what is blocked again; the report tells more."
+    return FilmUnfinished(problem.message, remedy=remedy, waits=True)
+
+
+def _to_go_on(args: argparse.Namespace) -> str:
+    """This very command; `--again` would begin anew."""
+    words = [word for word in args.words if word not in ("--again", "--retry")]
+    return " ".join([show.program(), *(show.quoted(word) for word in words)])

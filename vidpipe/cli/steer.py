@@ -1,0 +1,59 @@
+"""`vidpipe pause | resume | cancel | retry | skip`: the hand on the wheel."""
+
+from __future__ import annotations
+
+import argparse
+from uuid import UUID
+
+from vidpipe.cli import codes, films, show
+from vidpipe.db import projects
+from vidpipe.pipeline import control
+from vidpipe.pipeline.overview import TICK_GONE, tick_seen
+from vidpipe.reach import Connection, connect
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """FILM, and the scene where one is meant."""
+    films.add_argument(parser)
+    if name == "skip":
+        parser.add_argument("scene", metavar="SCENE", help="the scene's label, like 'Shot 1A'")
+    if name == "retry":
+        every = "every scene that is blocked or cancelled"
+        parser.add_argument(
+            "scene", metavar="SCENE", nargs="?", help=f"the scene's label, like 'Shot 1A' (default: {every})"
+        )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it, and say what happened; raises UserError where it can't be done."""
+    with connect(home=args.home) as connection:
+        project_id = films.chosen(connection, args.film)
+        said = _do(connection, args, project_id)
+        film = connection.deps.db.run(lambda session: projects.get(session, project_id))
+        seen = tick_seen(connection.deps.db)
+    ticking = seen is not None and seen < TICK_GONE
+    if args.json:
+        show.document(
+            {"project_id": film.id, "title": film.title, "state": film.state, "said": said, "ticking": ticking}
+        )
+        return codes.DONE
+    show.say(f"{show.clean(film.title)}: {show.clean(said)}")
+    if not ticking:
+        show.warn("No tick is running: nothing will move until workers and beat do.")
+    return codes.DONE
+
+
+def _do(connection: Connection, args: argparse.Namespace, project_id: UUID) -> str:
+    match args.command:
+        case "pause":
+            return control.pause(connection.deps, project_id)
+        case "resume":
+            return control.resume(connection.deps, project_id)
+        case "cancel":
+            return control.cancel(connection.deps, project_id)
+        case "retry":
+            return control.retry(connection.deps, project_id, args.scene)
+        case "skip":
+            return control.skip(connection.deps, project_id, args.scene)
+        case other:
+            raise ValueError(f"{other} is no way to steer")
