@@ -182,6 +182,8 @@ def buy(session: Session, take: Take, price: str, *, outcome: str = "accepted", 
     )
     session.add(attempt)
     session.flush()
+    if "settle" in entries:
+        take.cost = Decimal(price)
     for kind in ("reserve", *entries):
         session.add(
             LedgerEntry(

@@ -209,7 +209,7 @@ def _refused(session: Session, project: Project) -> None:
 def _left_out(session: Session, project: Project) -> None:
     reason = "left out by a person"
     scene = make_scene(
-        session, project, "Harbour at dawn", sequence="Morning", critical=False, note=reason, round=0,
+        session, project, "Harbour at dawn", sequence="Morning", critical=False, round=0,
         state=str(SceneState.SKIPPED), finished_at=at(2),
     )  # fmt: skip
     trail(session, scene, SceneState.WAITING, -0.5, (2, "skipped", reason))

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from vidpipe import runner
-from vidpipe.cli import codes, show
+from vidpipe.cli import codes, films, show
 from vidpipe.pipeline.enroll import enroll
 from vidpipe.pipeline.overview import overview
 from vidpipe.reach import connect
@@ -25,11 +25,12 @@ def run(args: argparse.Namespace) -> int:
     with connect(home=args.home) as connection:
         enrolled = enroll(connection.deps, storyboard, again=args.again)
         film = overview(connection.deps.db, enrolled.project_id)
+        ticking = films.ticking(connection.deps.db)
     if args.json:
         show.document(
             {
                 "project_id": film.id, "title": film.title, "fresh": enrolled.fresh, "state": film.state,
-                "scenes": film.total, "ticking": film.ticking,
+                "scenes": film.total, "ticking": ticking,
             }
         )  # fmt: skip
         return codes.DONE
@@ -40,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         show.say(f"{title} was enqueued before, as film {film.id}; it is {film.state} (--again makes a new one)")
     show.say(f"Watch it:  {show.program()} follow {short}")
-    if not film.ticking:
-        show.warn("No tick is running: nothing will move until workers and beat do.")
+    if not ticking:
+        show.warn(films.NO_TICK)
     return codes.DONE

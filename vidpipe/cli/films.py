@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import time
 from uuid import UUID
 
 from vidpipe.db import projects
+from vidpipe.db.engine import Database
 from vidpipe.domain.states import PROJECT_ENDED
 from vidpipe.errors import UserError
-from vidpipe.pipeline.overview import films
+from vidpipe.pipeline.overview import TICK_GONE, films, tick_seen
 from vidpipe.reach import Connection
 
 
@@ -19,6 +21,22 @@ def add_argument(parser: argparse.ArgumentParser, *, optional: str = "") -> None
         parser.add_argument("film", metavar="FILM", nargs="?", help=f"{words} (default: {optional})")
     else:
         parser.add_argument("film", metavar="FILM", help=words)
+
+
+NO_TICK = "No tick is running: nothing will move until workers and beat do."
+_A_WHILE = 4.0  # seconds; it signs every two, so that one that has just been started is not overlooked
+
+
+def ticking(db: Database) -> bool:
+    """Whether somebody moves films here; waits a little for the first sign of one that was just started."""
+    end = time.monotonic() + _A_WHILE
+    while True:
+        seen = tick_seen(db)
+        if seen is not None and seen < TICK_GONE:
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
 
 
 def chosen(connection: Connection, words: str | None) -> UUID:

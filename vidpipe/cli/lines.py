@@ -24,7 +24,7 @@ _STATES = {
 }
 # Figures that change by themselves: alone they are no news.
 _VOLATILE = ("seconds", "eta", "tick_seen")
-_TICK_PATIENCE = 10.0  # seconds before the want of a tick is told: it signs every two
+TICK_PATIENCE = 10.0  # seconds before the want of a tick is told: it signs every two
 
 
 def film_state(film: FilmStatus) -> str:
@@ -78,7 +78,8 @@ class PlainView:
         before = {scene.label: scene.state for scene in self._film.scenes} if self._film else {}
         for scene in film.scenes:
             if before and scene.state != before.get(scene.label) and scene.state in _TOLD:
-                self._line(f"{scene.label}: {scene.doing}{self._rest(film, scene)}")
+                doing = "begun" if scene.state == SceneState.GENERATING else scene.doing
+                self._line(f"{scene.label}: {doing}{self._rest(film, scene)}")
         if self._film is None or film.state != self._film.state:
             self._line(f"{film.title}: {film_state(film)}, {film.done} of {film.total} scenes done")
         if words := self._standstill(film):
@@ -92,7 +93,7 @@ class PlainView:
         return f" ({film.done} of {film.total}{left})"
 
     def _standstill(self, film: FilmStatus) -> str:
-        return tick_words(film) if time.monotonic() - self._began > _TICK_PATIENCE else ""
+        return tick_words(film) if time.monotonic() - self._began > TICK_PATIENCE else ""
 
     def _line(self, words: str) -> None:
         show.say(f"{show.clock(time.monotonic() - self._began):>5}  {show.clean(words)}")

@@ -33,23 +33,33 @@ def run(args: argparse.Namespace) -> int:
         args.storyboard or config_file("examples/lighthouse.yaml"), out=args.out, home=args.home, again=args.again,
         retry=args.retry, options=cluster_options.chosen(args), on_step=view.step,
     )  # fmt: skip
-    code = codes.UNFINISHED
     try:
         with view, closing(runner.__iter__()) as events:
             for progress in events:
                 view.show(progress)
-                if progress.kind == "end" and runner.film is not None:
-                    view.close()
-                    code = _tell(runner.film, args)
+                if progress.kind == "end" and runner.film is not None and not args.json:
+                    view.close()  # people need not wait for the cluster's stop
+                    _tell(runner.film, args)
     except KeyboardInterrupt:
         show.warn(f"Stopped; nothing is lost. Go on with:  {_to_go_on(args)}")
         raise
-    return code
+    if runner.film is None:
+        raise FilmUnfinished
+    if args.json:
+        _tell(runner.film, args)
+    return _code(runner.film)
 
 
-def _tell(film: Film, args: argparse.Namespace) -> int:
-    problem = None if film.done else _remedied(unfinished(film.status), args)
-    code = codes.DONE if problem is None else codes.WAITS if problem.waits else codes.UNFINISHED
+def _code(film: Film) -> int:
+    if film.done:
+        return codes.DONE
+    return codes.WAITS if unfinished(film.status).waits else codes.UNFINISHED
+
+
+def _tell(film: Film, args: argparse.Namespace) -> None:
+    code = _code(film)
+    if not film.done:
+        show.error(_remedied(unfinished(film.status), args), as_json=False, code=code)
     if args.json:
         show.line(
             {
@@ -58,10 +68,7 @@ def _tell(film: Film, args: argparse.Namespace) -> int:
                 "cost": film.status.settled, "missing": film.missing, "seconds": film.status.seconds,
             }
         )  # fmt: skip
-    if problem is not None:
-        show.error(problem, as_json=False, code=code)
-    if args.json:
-        return code
+        return
     show.say()
     for what, path in (("film", film.path), ("report", film.out / "report.html"), ("folder", film.out)):
         if path is not None:
@@ -70,7 +77,6 @@ def _tell(film: Film, args: argparse.Namespace) -> int:
         show.warn(f"not written: {show.clean(missing)}")
     if film.finished_before:
         show.say("\nThis film was finished before; it was written again. A new one:  --again")
-    return code
 
 
 def _remedied(problem: FilmUnfinished, args: argparse.Namespace) -> FilmUnfinished:

@@ -11,7 +11,7 @@ from rich.text import Text
 from vidpipe.cli import codes, films, show
 from vidpipe.cli.lines import film_document, film_state, tick_words
 from vidpipe.cli.terminal import console, table
-from vidpipe.pipeline.overview import TICK_GONE, FilmLine, FilmStatus, overview, tick_seen
+from vidpipe.pipeline.overview import FilmLine, FilmStatus, overview
 from vidpipe.pipeline.overview import films as all_films
 from vidpipe.reach import connect
 
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     with connect(home=args.home) as connection:
         db = connection.deps.db
         if args.film is None:
-            _list(all_films(db), tick_seen(db), as_json=args.json)
+            _list(all_films(db), ticking=films.ticking(db), as_json=args.json)
             return codes.DONE
         film = overview(db, films.chosen(connection, args.film))
     if args.json:
@@ -36,10 +36,9 @@ def run(args: argparse.Namespace) -> int:
     return codes.DONE
 
 
-def _list(found: Sequence[FilmLine], seen: float | None, *, as_json: bool) -> None:
-    ticking = seen is not None and seen < TICK_GONE
+def _list(found: Sequence[FilmLine], *, ticking: bool, as_json: bool) -> None:
     if as_json:
-        show.document({"films": found, "tick_seen": seen, "ticking": ticking})
+        show.document({"films": found, "ticking": ticking})
         return
     if not found:
         show.say(show.spoken("There is no film yet; `vidpipe enqueue STORYBOARD` begins one."))
@@ -51,7 +50,7 @@ def _list(found: Sequence[FilmLine], seen: float | None, *, as_json: bool) -> No
         rows.add_row(*(Text(show.clean(cell)) for cell in cells))
     console().print(rows)
     if not ticking:
-        show.warn("No tick is running: nothing will move until workers and beat do.")
+        show.warn(films.NO_TICK)
 
 
 def _ago(at: datetime) -> str:

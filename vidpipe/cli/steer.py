@@ -8,7 +8,6 @@ from uuid import UUID
 from vidpipe.cli import codes, films, show
 from vidpipe.db import projects
 from vidpipe.pipeline import control
-from vidpipe.pipeline.overview import TICK_GONE, tick_seen
 from vidpipe.reach import Connection, connect
 
 
@@ -30,8 +29,7 @@ def run(args: argparse.Namespace) -> int:
         project_id = films.chosen(connection, args.film)
         said = _do(connection, args, project_id)
         film = connection.deps.db.run(lambda session: projects.get(session, project_id))
-        seen = tick_seen(connection.deps.db)
-    ticking = seen is not None and seen < TICK_GONE
+        ticking = films.ticking(connection.deps.db)
     if args.json:
         show.document(
             {"project_id": film.id, "title": film.title, "state": film.state, "said": said, "ticking": ticking}
@@ -39,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         return codes.DONE
     show.say(f"{show.clean(film.title)}: {show.clean(said)}")
     if not ticking:
-        show.warn("No tick is running: nothing will move until workers and beat do.")
+        show.warn(films.NO_TICK)
     return codes.DONE
 
 

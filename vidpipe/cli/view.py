@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vidpipe.cli import show
-from vidpipe.cli.lines import film_state, tick_words
+from vidpipe.cli.lines import TICK_PATIENCE, film_state, tick_words
 from vidpipe.domain.states import ProjectState, SceneState
 from vidpipe.pipeline.overview import FilmStatus, SceneStatus
 from vidpipe.runner import Progress
@@ -45,7 +45,7 @@ class LiveView:
         self._console = console
         self._plain = not console.encoding.lower().startswith("utf")
         self._film: FilmStatus | None = None
-        self._seen_at = time.monotonic()
+        self._began = self._seen_at = time.monotonic()
         self._words = "reading the storyboard"
         self._spinner = Spinner("line" if self._plain else "dots", style="cyan")
         self._live = Live(
@@ -73,9 +73,9 @@ class LiveView:
 
     def show(self, progress: Progress) -> None:
         """How the film stands now."""
-        if progress.kind == "film":
+        if progress.kind in ("film", "end"):
             self._words = ""
-        elif progress.kind != "end":
+        else:
             self.step(progress.words)
         if progress.film is not None:
             self._film, self._seen_at = progress.film, time.monotonic()
@@ -86,7 +86,8 @@ class LiveView:
         film = self._film
         parts: list[RenderableType] = [Text(), self._head(film), self._bar(film), self._below_bar(film), Text()]
         parts += self._scenes(film)
-        words = self._words or tick_words(film)
+        settled = time.monotonic() - self._began > TICK_PATIENCE
+        words = self._words or (tick_words(film) if settled else "")
         if words:
             parts += [Text(), self._beside(words)]
         return Group(*parts)
@@ -113,10 +114,13 @@ class LiveView:
         return line
 
     def _bar(self, film: FilmStatus) -> RenderableType:
-        colour = _film_colour(film) or "cyan"
-        return ProgressBar(
-            total=1.0, completed=film.progress, width=self._width, complete_style=colour, finished_style="green"
-        )
+        bar = ProgressBar(
+            total=1.0, completed=film.progress, width=self._width, complete_style=_film_colour(film),
+            finished_style="green",
+        )  # fmt: skip
+        line = Table.grid()  # alone, a bar ends no line
+        line.add_row(bar)
+        return line
 
     def _below_bar(self, film: FilmStatus) -> RenderableType:
         words = [f"{film.done} of {film.total} scenes"]
@@ -163,7 +167,9 @@ class LiveView:
         running = scene.state in _RUNNING
         bar: RenderableType = ""
         if running or scene.state == SceneState.DONE:
-            bar = ProgressBar(total=1.0, completed=scene.progress, width=14, complete_style=colour)
+            bar = ProgressBar(
+                total=1.0, completed=scene.progress, width=14, complete_style=colour, finished_style=colour
+            )
         style = "" if running else colour
         return (
             self._spinner if running else Text(plain_sign if self._plain else sign, style=colour),

@@ -13,13 +13,14 @@ MOST_THREADS = 256
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Counts are threads of a worker; `latency` and `renderers` are the local procedural service's."""
+    """Counts are threads of a worker; `latency`, `renderers` and `price` are the local procedural service's."""
 
     io: int = 8
     gpu: int = 2
     tick: int = 4
     latency: float | None = None  # seconds an operation takes at least; None: as the service has it
     renderers: int | None = None  # processes that render; None: as the service has it
+    price: str = ""  # US dollars a second of one clip that the service charges; empty: as the service has it
     faults: str = ""  # of the procedural service: one for every order, or `prompts`: as the prompts say
     extra_env: Mapping[str, str] = field(default_factory=dict)  # for every process of the cluster
 

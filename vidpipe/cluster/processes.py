@@ -133,6 +133,8 @@ def _procedural(layout: Layout, options: ClusterOptions) -> ProcessSpec:
         words += ["--latency", f"{options.latency:g}"]
     if options.renderers is not None:
         words += ["--renderers", str(options.renderers)]
+    if options.price:
+        words += ["--price", options.price]
     if options.faults:
         words += ["--faults"] if options.faults == "prompts" else ["--fault", options.faults]
     return ProcessSpec(

@@ -138,11 +138,29 @@ def remove_folder(path: str) -> None:
     """Remove a flat folder of sockets; what is gone already is fine."""
     try:
         names = os.listdir(path)  # noqa: PTH208
-        for name in names:
-            os.unlink(os.path.join(path, name))  # noqa: PTH108, PTH118
+    except OSError:
+        return  # gone
+    for name in names:
+        remove(os.path.join(path, name))  # noqa: PTH118
+    try:
         os.rmdir(path)  # noqa: PTH106
     except OSError as error:
-        print(f"reaper: {path} was left: {error}", file=sys.stderr, flush=True)  # noqa: T201 - its only voice
+        complain(path, error)
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is gone already is fine."""
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        complain(path, error)
+
+
+def complain(path: str, error: OSError) -> None:
+    """Into the reaper's log: nobody else listens."""
+    print(f"reaper: {path} was left: {error}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def listen(lines: Iterable[str]) -> dict[int, Known] | None:
@@ -168,8 +186,7 @@ def main(argv: list[str]) -> int:
     if known is None:
         return 0
     clean = end_all(known, marker, tag)
-    if os.path.exists(note):  # noqa: PTH110
-        os.unlink(note)  # noqa: PTH108
+    remove(note)
     remove_folder(sockets)
     return 0 if clean else 1
 

@@ -48,7 +48,8 @@ def _dimension(name: str, part: Mapping[str, Any]) -> DimensionFacts:
         )
         for one in part.get("measures") or ()
     )
-    return DimensionFacts(
-        name, str(part["status"]), part.get("score"), float(part.get("weight") or 0.0), str(part.get("reason") or ""),
-        measures,
-    )  # fmt: skip
+    status, score = str(part["status"]), part.get("score")
+    if status != "measured" or score is None:
+        reason = str(part.get("reason") or "no reason was given")
+        return DimensionFacts(name, "failed" if status == "measured" else status, None, 0.0, reason, measures)
+    return DimensionFacts(name, status, float(score), float(part.get("weight") or 0.0), "", measures)

@@ -107,7 +107,7 @@ def _totals(totals: Totals) -> dict[str, Any]:
 
 def _scene(report: Report, scene: SceneFacts, where: Layout) -> dict[str, Any]:
     chosen, clip = scene.chosen, where.clips.get(scene.id)
-    troubled = scene in report.troubled
+    troubled = scene.troubled
     return {
         "id": str(scene.id), "number": scene.number, "label": scene.label, "sequence": scene.sequence,
         "status": str(scene.state), "reason": scene.reason if troubled else "", "note": scene.note,

@@ -11,7 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from vidpipe.domain.states import CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
+
+_LOST = frozenset({SceneState.BLOCKED, SceneState.CANCELLED, SceneState.SKIPPED})
 
 
 @dataclass(frozen=True)
@@ -274,8 +276,26 @@ class SceneFacts:
     @property
     def reason(self) -> str:
         """Why it stands where it stands, or the last error of its takes."""
+        ended = self._last.reason if self._last and self.state in _LOST else ""
         errors = [take.error for take in self.takes if take.version == self.version and take.error]
-        return self.note or (errors[-1] if errors else "")
+        return ended or self.note or (errors[-1] if errors else "")
+
+    @property
+    def unclear(self) -> bool:
+        """It waits on a take of which nobody knows whether it was bought."""
+        mine = [take for take in self.takes if take.version == self.version]
+        return self.state == SceneState.GENERATING and any(take.state == TakeState.UNCERTAIN for take in mine)
+
+    @property
+    def troubled(self) -> bool:
+        """It isn't in the film and won't be by itself, and nobody wanted that."""
+        wanted = self.state == SceneState.SKIPPED and self._last is not None and self._last.event == "skipped"
+        return self.unclear or (self.state in _LOST and not wanted)
+
+    @property
+    def _last(self) -> TransitionFacts | None:
+        own = [move for move in self.transitions if move.entity == Entity.SCENE]
+        return own[-1] if own else None
 
 
 @dataclass(frozen=True)
@@ -322,12 +342,5 @@ class Report:
 
     @property
     def troubled(self) -> tuple[SceneFacts, ...]:
-        """The scenes that are not in the film and will not be by themselves, and those that wait for a person."""
-        stuck = {SceneState.BLOCKED, SceneState.CANCELLED, SceneState.SKIPPED}
-        return tuple(scene for scene in self.scenes if scene.state in stuck or unclear(scene))
-
-
-def unclear(scene: SceneFacts) -> bool:
-    """The scene waits on a take of which nobody knows whether it was bought."""
-    mine = [take for take in scene.takes if take.version == scene.version]
-    return scene.state == SceneState.GENERATING and any(take.state == TakeState.UNCERTAIN for take in mine)
+        """The scenes that a person should look at."""
+        return tuple(scene for scene in self.scenes if scene.troubled)

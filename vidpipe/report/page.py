@@ -10,7 +10,6 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -34,6 +33,11 @@ class Row:
 
     name: str
     cells: tuple[MeasureFacts | None, ...]
+
+    @property
+    def unit(self) -> str:
+        """The unit that stands beside the row's name."""
+        return next((words.unit(cell) for cell in self.cells if cell is not None), "")
 
     @property
     def best(self) -> float | None:
@@ -63,7 +67,6 @@ def page(report: Report, layout: Layout | None = None, pictures: Pictures | None
     return _environment().get_template("page.html").render(
         report=report, film=report.film, totals=report.totals, where=layout or lay.plan(report),
         pictures=pictures or Pictures(), chart=gantt(report), shares=tuple(_shares(report)), bar=BAR, lane=LANE,
-        sequences=[(title, tuple(scenes)) for title, scenes in groupby(report.scenes, key=lambda one: one.sequence)],
         style=Markup(style), script=Markup(script), policy=policy, technical=TECHNICAL,
     )  # fmt: skip
 
@@ -74,11 +77,13 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         shown=shown, seconds=words.duration, money=words.money, score=words.score, moment=words.moment,
-        measure=words.measure, spent=words.spent, percent=lambda value: f"{100 * (value or 0):.1f}%",
+        measure=words.measure, spent=words.spent, about=words.about, percent=lambda value: f"{100 * (value or 0):.1f}%",
         state=lambda state: words.STATES[state][0], tone=lambda state: words.STATES[state][1],
         clock=lambda when: f"{when:%H:%M:%S}.{when.microsecond // 1000:03d}", named=measure_name,
     )  # fmt: skip
-    environment.globals.update(words=words, remedies=remedies, measure_rows=measure_rows, count=words.count)
+    environment.globals.update(
+        words=words, remedies=remedies, measure_rows=measure_rows, count=words.count, together=together
+    )
     return environment
 
 
@@ -91,6 +96,12 @@ def shown(text: str | None) -> str:
 def measure_name(name: str) -> str:
     """'hidden_cuts' as 'hidden cuts'."""
     return name.replace("_", " ")
+
+
+def together(candidates: tuple[CandidateFacts, ...], at: int) -> bool:
+    """None of the candidates has a score in dimension `at`, all for one reason: said once."""
+    parts = [one.dimensions[at] for one in candidates]
+    return all(part.score is None for part in parts) and len({(part.status, part.reason) for part in parts}) == 1
 
 
 def measure_rows(candidates: tuple[CandidateFacts, ...], dimension: str) -> list[Row]:

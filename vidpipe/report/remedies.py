@@ -6,17 +6,17 @@ import shlex
 
 from vidpipe.domain.states import ProjectState, SceneState
 from vidpipe.report import words
-from vidpipe.report.facts import Report, SceneFacts, unclear
+from vidpipe.report.facts import Report, SceneFacts
 
 
 def for_scene(report: Report, scene: SceneFacts) -> str:
     """What to do about `scene`, one of `report.troubled`."""
     film = str(report.film.id)[:8]
     again = f"`vidpipe retry {film} {_quoted(scene.label)}`"
-    if unclear(scene):
+    if scene.unclear:
         return (
-            "Look at the service's own list of operations: buying again could pay twice. "
-            f"`vidpipe status {film}` names the order; {again} buys it again all the same."
+            "Look at the service's own list of operations whether the order is there; buying it again could pay twice. "
+            f"`vidpipe status {film}` names the take."
         )
     if scene.state == SceneState.SKIPPED:
         return f"It was left out of the film. {again} makes it after all."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from vidpipe.report.facts import MeasureFacts, Money, Report
 
@@ -92,6 +92,12 @@ def money(amount: Decimal | None) -> str:
     return f"{sign}${whole}.{cents.rstrip('0').ljust(2, '0')}"
 
 
+def about(amount: Decimal) -> str:
+    """To the cent, for headlines; below a cent in full: '$1.04', '$0.0004'."""
+    cents = amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return money(cents if cents else amount)
+
+
 def score(value: float | None) -> str:
     """'0.74'."""
     return "–" if value is None else f"{value:.2f}"
@@ -103,11 +109,16 @@ def moment(when: datetime | None) -> str:
 
 
 def measure(found: MeasureFacts) -> str:
-    """Value with unit: '12.5 % of time', '-18.2 LUFS', '3.1 levels of 255'."""
+    """The value alone: '12.5 %', '-18.2', '3.12', '0'."""
     if found.unit.startswith("share of "):
-        return f"{found.value * 100:.1f} % of {found.unit.removeprefix('share of ')}"
+        return f"{found.value * 100:.1f} %"
     digits = 0 if float(found.value).is_integer() and abs(found.value) < 1e6 else 1 if abs(found.value) >= 10 else 2
-    return f"{found.value:.{digits}f} {found.unit}".strip()
+    return f"{found.value:.{digits}f}"
+
+
+def unit(found: MeasureFacts) -> str:
+    """What `measure` leaves out, where the name doesn't say it: 'of time', 'LUFS'."""
+    return "" if found.unit in found.name else found.unit.removeprefix("share ")
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -116,9 +127,9 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def spent(found: Money) -> str:
-    """'$1.20', or with what is still reserved."""
-    held = f" and {money(found.reserved)} reserved" if found.reserved else ""
-    return f"{money(found.settled)}{held}"
+    """To the cent: '$1.20', '$0.00 and $1.20 reserved'."""
+    held = f" and {about(found.reserved)} reserved" if found.reserved else ""
+    return f"{about(found.settled)}{held}"
 
 
 def quality_name(report: Report) -> str:

@@ -62,6 +62,8 @@ SUBJECTS: Mapping[str, str] = {
     "robot": "robot android machine droid",
     "balloon": "balloon airship",
 }
+WALKING = frozenset("walk walking run running stroll hurry cross climb march wander follow chase approach".split())
+STILL = frozenset("stand standing sit sitting wait waiting look looking watch watching read lean sleep".split())
 CAMERA_WORDS = (
     (r"\bpan(?:s|ning)?\b", "pan"), (r"\btilt(?:s|ing)?\b", "tilt"), (r"\bzoom(?:s|ing)?\b", "zoom"),
     (r"\b(?:dolly|push(?:es)? in|pull(?:s)? back|push-in)\b", "dolly"), (r"\btrack(?:s|ing)?\b", "track"),
@@ -92,6 +94,7 @@ class Wanted:
     subjects: tuple[str, ...]  # keys of SUBJECTS, most prominent first
     camera: str  # static, pan-left, ... as in the storyboard
     shot: str  # close-up, wide, ...
+    walks: bool  # whether people walk, or stand
     digest: int  # of the prompt's text: what it leaves open is chosen from this
 
 
@@ -107,13 +110,16 @@ def read_words(prompt: str, *, camera: str = "", shot: str = "", negative: str =
     weather = _weather(tokens, place, digest)
     times = _ranked(tokens, TIMES)
     time = times[0] if times else ("dusk", "day", "dawn", "day", "dusk")[digest % 5]
+    framing = shot.strip().lower() or next((name for name, hints in SHOTS if any(h in text for h in hints)), "wide")
+    still = any(token in STILL for token in tokens)
     return Wanted(
         time=time,
         place=place,
         weather=weather,
         subjects=_cast(subjects, place),
         camera=_camera(camera.strip().lower(), text),
-        shot=shot.strip().lower() or next((name for name, hints in SHOTS if any(h in text for h in hints)), "wide"),
+        shot=framing,
+        walks=any(token in WALKING for token in tokens) or (framing in ("wide", "establishing") and not still),
         digest=digest,
     )
 

@@ -66,7 +66,7 @@ def _wall(stage: Stage, window: tuple[float, float, float, float], tone: Colour)
     away = np.sqrt(((across - glow_x) / stage.width) ** 2 + ((down - glow_y) / stage.height) ** 2)
     light = (1.22 - 0.62 * np.clip(away, 0, 1.3)).astype(np.float32)
     paper = 1 + 0.035 * np.sin(across / (7.5 * u)) * np.ones_like(down)
-    boards = 1 - 0.22 * (np.abs(((across - glow_x) / (1 + (down - floor) / (60 * u)) / (26 * u)) % 1 - 0.5) > 0.47)
+    boards = 1 - 0.22 * (np.abs(((across - glow_x) / (1 + np.maximum(down - floor, 0) / (60 * u)) / (26 * u)) % 1 - 0.5) > 0.47)
     wood = times((0.42, 0.27, 0.18), mix(stage.palette.ambient, (1, 0.86, 0.7), 0.5))
     is_floor = down > floor
     for channel in range(3):

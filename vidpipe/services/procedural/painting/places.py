@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vidpipe.services.procedural.painting import indoors, towns, wild
+from vidpipe.services.procedural.painting.cast import paint_cast
 from vidpipe.services.procedural.painting.sky import Lightning, paint_sky
 from vidpipe.services.procedural.painting.stage import Element, Stage
 from vidpipe.services.procedural.painting.weather import paint_weather
@@ -21,6 +22,7 @@ def compose(stage: Stage, references: tuple[Path, ...] = (), *, mirrored: bool =
     """All elements of the scene, back to front."""
     place = stage.wanted.place
     elements = PLACES[place](stage) + paint_weather(stage)
+    elements += paint_cast(stage, references, mirrored=mirrored)
     if place != "space":
         elements += paint_sky(stage)
     if stage.wanted.weather == "storm" and place not in ("room", "space"):

@@ -1,0 +1,399 @@
+"""Who is in the scene: finds each subject its place, size, pose and way, in the scene's light; and reference cards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vidpipe.services.procedural.painting import figures, vehicles
+from vidpipe.services.procedural.painting.figures import COATS, HAIR, SKIN, Look
+from vidpipe.services.procedural.painting.land import ridge_sheet, shade
+from vidpipe.services.procedural.painting.noise import line_noise, smoothstep
+from vidpipe.services.procedural.painting.plate import Canvas, Colour, Plate, Point, Sheet, mix, times
+from vidpipe.services.procedural.painting.sky import glow_sheet
+from vidpipe.services.procedural.painting.stage import Element, Eye, Stage
+from vidpipe.services.procedural.painting.wild import layer, lone_tree
+
+Way = Callable[[float], Point]
+WATER = ("sea", "harbour", "lighthouse", "river")
+FLYING = ("bird", "balloon")
+AFLOAT = ("boat", "ship")
+SIZES = {"establishing": 0.15, "wide": 0.27, "full": 0.56, "medium": 0.8, "two-shot": 0.72, "over-shoulder": 0.62, "close-up": 1.06, "insert": 1.0, "pov": 0.3}
+BUSTS = ("close-up", "medium", "two-shot", "over-shoulder", "insert")
+
+
+class Actor:
+    """Something drawn in poses, that goes its way; a soft shadow lies under what stands."""
+
+    def __init__(self, poses: list[Sheet], depth: float, way: Way, rate: float, *, shadow: Sheet | None = None) -> None:
+        """`rate` poses a second; `way` gives the foot point at a time."""
+        self.depth, self.way, self.rate = depth, way, rate
+        self.poses = [(sheet.plate(), sheet.left, sheet.top) for sheet in poses]
+        self.shadow = (shadow.plate(), shadow.left, shadow.top) if shadow else None
+
+    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
+        """The pose of the moment, where its way has led it."""
+        dx, dy = eye.offset(self.depth)
+        x, y = self.way(time)
+        for piece in (self.shadow, self.poses[int(time * self.rate) % len(self.poses)]):
+            if piece is not None:
+                piece[0].lay(canvas, x + piece[1] + dx, y + piece[2] + dy)
+
+
+def paint_cast(stage: Stage, references: tuple[Path, ...], *, mirrored: bool) -> list[Element]:
+    """Everyone that the prompt names, or the references in the first one's place."""
+    wanted = stage.wanted
+    made: list[Element] = []
+    grounded = [name for name in wanted.subjects if name not in AFLOAT + FLYING]
+    if (references or grounded) and wanted.place in ("sea", "lighthouse") and wanted.shot not in ("close-up", "insert"):
+        made.append(_shore(stage))
+    if references:
+        made += [Card(stage, path, index, len(references), mirrored=mirrored) for index, path in enumerate(references)]
+    subjects = wanted.subjects if wanted.shot != "pov" else tuple(name for name in wanted.subjects if name != "person")
+    for index, name in enumerate(subjects[1:] if references and subjects else subjects):
+        made += _enter(stage, name, index, len(subjects))
+    return made
+
+
+def _shore(stage: Stage) -> Element:
+    """Rocks at the water's edge for someone to stand on."""
+    u = stage.u
+    width = stage.blank(0.7, 0, 2).cover.shape[1]
+    edge = np.float32(stage.height - 58 * u) + line_noise(stage.rng("shore"), width, 120 * u, 5) * 14 * u
+    sheet = ridge_sheet(stage, 0.7, edge.astype(np.float32), (0.36, 0.33, 0.34), mist=0.0, rim=0.8, texture=0.45)
+    return layer(stage, sheet, 0.7)
+
+
+def _enter(stage: Stage, name: str, index: int, among: int) -> list[Element]:
+    if name in ("person", "two people", "robot"):
+        return _people(stage, name, index)
+    if name in AFLOAT:
+        return _afloat(stage, name)
+    if name == "bird":
+        return _flock(stage)
+    if name == "tree":
+        size = SIZES.get(stage.wanted.shot, 0.3)
+        return [lone_tree(stage, 0.6, stage.width * 0.56, _ground(stage), stage.height * min(0.95, 0.35 + size))]
+    makers = {"car": _car, "train": _train, "rocket": _rocket, "balloon": _balloons, "house": _house}
+    return makers[name](stage) if name in makers else [_animal(stage, name, index, among)]
+
+
+def _ground(stage: Stage) -> float:
+    """Where feet stand in the foreground, world y."""
+    u, place = stage.u, stage.wanted.place
+    if place == "harbour":
+        return stage.height - 52 * u
+    if place in ("sea", "lighthouse"):
+        return stage.height - 46 * u
+    if place == "room":
+        return stage.height * 0.94
+    if place == "river":
+        return stage.height - 36 * u
+    if place == "city":
+        return stage.horizon + 92 * u
+    return stage.horizon + (stage.height - stage.horizon) * (0.52 if stage.wanted.shot == "establishing" else 0.66)
+
+
+def _stand_x(stage: Stage) -> float:
+    """A third of the frame, on the side away from the sun, so that light falls on the face."""
+    near = 0.36 if stage.sun[0] > stage.width / 2 else 0.64
+    return stage.width * (near + 0.05 * float(stage.rng("stand").uniform(-1, 1)))
+
+
+def in_light(stage: Stage, colour: Colour, depth: float = 0.86) -> Colour:
+    """A costume's colour at this hour: shaded, but not lost."""
+    return mix(shade(stage, colour, depth), times(colour, 0.85), 0.28 if stage.wanted.time != "night" else 0.12)
+
+
+def lit(stage: Stage, sheets: list[Sheet], x: float, strength: float = 0.75) -> list[Sheet]:
+    """Sun or moon along the edges that face it."""
+    toward = 1 if stage.sun[0] > x else -1
+    power = strength * (1 - stage.palette.overcast) * (0.7 if stage.palette.moon else 1.0)
+    for sheet in sheets:
+        step = max(1, round(min(3.0 * stage.u, sheet.cover.shape[0] * 0.012 + 0.6)))
+        edge = np.clip(sheet.cover - np.roll(sheet.cover, -toward * step, axis=1), 0, 1)
+        sheet.shine(stage.palette.rim, edge * np.float32(power))
+    return sheets
+
+
+def _look(stage: Stage, index: int) -> Look:
+    """The first person of a film wears red, the second teal, whatever the shot."""
+    pick = index % len(COATS)
+    return Look(
+        coat=in_light(stage, COATS[pick]), dark=in_light(stage, (0.18, 0.19, 0.26)), skin=in_light(stage, SKIN[pick]),
+        hair=in_light(stage, HAIR[pick]), scarf=in_light(stage, ((0.93, 0.83, 0.62), (0.86, 0.42, 0.36))[pick % 2]),
+        long_hair=pick % 2 == 0,
+    )  # fmt: skip
+
+
+def _shadow(stage: Stage, wide: float) -> Sheet:
+    sheet = glow_sheet(wide, (1, 1, 1), 0.55, 0.2)
+    for part, value in zip(sheet.rgb, stage.palette.ink, strict=True):
+        part[:] = sheet.cover * np.float32(value * 0.6)
+    sheet.top += 0.01 * wide
+    return sheet
+
+
+def _people(stage: Stage, name: str, index: int) -> list[Element]:
+    shot, x = stage.wanted.shot, _stand_x(stage)
+    if stage.wanted.place == "space":
+        return [_floating(stage, name)]
+    if name != "robot" and shot in BUSTS:
+        return _busts(stage, name, index)
+    tall = stage.height * min(0.8, SIZES.get(shot, 0.27)) * (0.94 if index else 1.0)
+    tall *= 1.35 if stage.wanted.place == "room" and shot == "wide" else 1.0
+    count = 2 if name == "two people" else 1
+    return [_one(stage, name, x + (index * 0.9 + number * 0.62) * tall * 0.7, tall * (1 - 0.07 * number), index + number) for number in range(count)]
+
+
+def _one(stage: Stage, name: str, x: float, tall: float, number: int) -> Element:
+    """A person or robot who walks, or stands."""
+    walks = stage.wanted.walks
+    heading = 1 if x < stage.width / 2 else -1
+    if name == "robot":
+        poses = figures.robot(in_light(stage, (0.62, 0.66, 0.72)), (0.35, 0.9, 1.0), tall, step=walks)
+    else:
+        poses = figures.walker(_look(stage, number), tall, step=walks)
+    if heading < 0:
+        poses = [_turned(sheet) for sheet in poses]
+    speed = min(0.62 * tall, 0.42 * stage.width / max(1.0, stage.seconds)) if walks else 0.0
+    foot = _ground(stage) - 3 * stage.u * number
+    rate = figures.POSES * (speed / (0.66 * tall) if walks else 0.45)
+    return Actor(
+        lit(stage, poses, x), 0.80 + 0.01 * number, lambda time: (x + heading * speed * time, foot), rate,
+        shadow=_shadow(stage, tall * 0.6),
+    )  # fmt: skip
+
+
+def _turned(sheet: Sheet) -> Sheet:
+    """Mirrored about its foot point."""
+    right = -(sheet.left + sheet.cover.shape[1])
+    return Sheet(np.ascontiguousarray(sheet.rgb[:, :, ::-1]), np.ascontiguousarray(sheet.cover[:, ::-1]), right, sheet.top)
+
+
+def _busts(stage: Stage, name: str, index: int) -> list[Element]:
+    """One or two people from the chest up, near the camera."""
+    shot, height = stage.wanted.shot, stage.height
+    toward = 1 if stage.sun[0] > stage.width / 2 else -1
+    tall = height * {"close-up": 0.98, "insert": 0.98, "medium": 0.74, "two-shot": 0.66, "over-shoulder": 0.62}[shot]
+    pair = name == "two people" or shot in ("two-shot", "over-shoulder")
+    if not pair:
+        x = stage.width * (0.5 - 0.12 * toward) + index * stage.width * 0.3
+        return [_bust(stage, x, tall, index, toward)]
+    if shot == "over-shoulder":
+        x = stage.width * (0.5 + 0.16 * toward)
+        near = figures.bust(_look(stage, 1), height * 1.02, toward, back=True)
+        for sheet in near:
+            sheet.tint(stage.palette.ink, 0.45)
+        side = stage.width * (0.5 - 0.36 * toward)
+        return [_bust(stage, x, tall, 0, -toward), Actor(lit(stage, near, side, 0.5), 0.95, _breath(stage, side, height * 1.16), 4.0)]
+    return [
+        _bust(stage, stage.width * (0.5 - 0.17 * toward), tall, index, toward),
+        _bust(stage, stage.width * (0.5 + 0.18 * toward), tall * 0.95, index + 1, -toward),
+    ]
+
+
+def _bust(stage: Stage, x: float, tall: float, number: int, turn: int) -> Element:
+    poses = lit(stage, figures.bust(_look(stage, number), tall, turn), x)
+    return Actor(poses, 0.84 + 0.02 * number, _breath(stage, x, stage.height + 0.02 * tall), 3.4 + 0.5 * number)
+
+
+def _breath(stage: Stage, x: float, y: float) -> Way:
+    """Stands, and shifts its weight."""
+    u = stage.u
+    return lambda time: (x + 2.2 * u * math.sin(time * 0.9 + x), y + 0.9 * u * math.sin(time * 1.6))
+
+
+def _floating(stage: Stage, name: str) -> Element:
+    """Someone in a white suit who drifts."""
+    tall = stage.height * min(0.75, SIZES.get(stage.wanted.shot, 0.27) * 1.35)
+    white = in_light(stage, (0.92, 0.92, 0.94), 1.0)
+    look = replace(_look(stage, 0), coat=white, dark=times(white, 0.8), scarf=(0.95, 0.55, 0.2), hair=times(white, 0.92), skin=(0.55, 0.72, 0.85), long_hair=False)
+    poses = figures.robot(white, (0.35, 0.9, 1.0), tall, step=False) if name == "robot" else figures.walker(look, tall, step=False)
+    x, y, u = _stand_x(stage), stage.height * 0.5 + tall * 0.5, stage.u
+    return Actor(lit(stage, poses, x), 0.8, lambda time: (x + 9 * u * math.sin(time * 0.5) + 6 * u * time, y + 12 * u * math.sin(time * 0.7 + 1)), 4.0)
+
+
+def _animal(stage: Stage, name: str, index: int, among: int) -> Element:
+    coat = {"dog": (0.66, 0.42, 0.22), "cat": (0.30, 0.28, 0.30), "horse": (0.42, 0.24, 0.14)}[name]
+    part = {"dog": 0.5, "cat": 0.34, "horse": 1.12}[name] if among > 1 else {"dog": 0.8, "cat": 0.7, "horse": 1.3}[name]
+    tall = stage.height * min(0.75, SIZES.get(stage.wanted.shot, 0.27)) * part
+    x = _stand_x(stage) + (stage.width * 0.16 if index else 0)
+    heading = 1 if _stand_x(stage) < stage.width / 2 else -1
+    poses = figures.four_legged(name, in_light(stage, coat), tall)
+    if heading < 0:
+        poses = [_turned(sheet) for sheet in poses]
+    speed = min(0.9 * tall, 0.42 * stage.width / max(1.0, stage.seconds))
+    foot = _ground(stage) + 4 * stage.u
+    return Actor(lit(stage, poses, x), 0.83, lambda time: (x + heading * speed * time, foot), figures.POSES * 1.3 * speed / (0.9 * tall), shadow=_shadow(stage, tall * 1.3))
+
+
+def _afloat(stage: Stage, name: str) -> list[Element]:
+    """A boat under sail in the middle distance, or a ship farther out."""
+    u = stage.u
+    size = SIZES.get(stage.wanted.shot, 0.27)
+    x = _stand_x(stage)
+    heading = 1 if x < stage.width / 2 else -1
+    if name == "ship":
+        long = stage.width * min(0.75, 0.22 + size * 0.6)
+        poses = vehicles.ship(in_light(stage, (0.16, 0.20, 0.28), 0.6), in_light(stage, (0.93, 0.93, 0.92), 0.6), long, stage.palette.lamps)
+        depth, foot, pace = 0.34, stage.horizon + (12 + 22 * size) * u, 7.0
+    else:
+        tall = stage.height * min(0.78, 0.2 + size * 0.8)
+        poses = vehicles.sailboat(in_light(stage, (0.72, 0.22, 0.16)), in_light(stage, (0.97, 0.94, 0.86)), in_light(stage, (0.42, 0.28, 0.18)), tall)
+        depth, foot, pace = 0.46, stage.horizon + (22 + 60 * size) * u, 11.0
+    if heading < 0:
+        poses = [_turned(sheet) for sheet in poses]
+    speed = min(pace * u, 0.3 * stage.width / max(1.0, stage.seconds))
+    return [Actor(lit(stage, poses, x, 0.5), depth, lambda time: (x + heading * speed * time, foot + 2.4 * u * math.sin(time * 1.5)), 3.5)]
+
+
+def _flock(stage: Stage) -> list[Element]:
+    """Birds that cross the sky, or one that is near."""
+    rng, u = stage.rng("flock"), stage.u
+    near = stage.wanted.shot in ("close-up", "medium", "insert", "full")
+    made: list[Element] = []
+    heading = 1 if stage.seed % 2 else -1
+    for index in range(1 if near else 7):
+        wide = stage.height * 0.55 if near else float(rng.uniform(20, 40)) * u
+        tone = in_light(stage, (0.92, 0.93, 0.95)) if stage.wanted.time == "day" else mix(stage.palette.ink, stage.palette.haze, 0.12)
+        poses = figures.bird(tone, wide)
+        if heading < 0:
+            poses = [_turned(sheet) for sheet in poses]
+        x = stage.width * (0.5 - heading * 0.14 if near else 0.5 - heading * float(rng.uniform(-0.1, 0.42)))
+        y = stage.height * (0.42 if near else float(rng.uniform(0.12, 0.42)))
+        speed, phase = (26 if near else float(rng.uniform(24, 36))) * u * heading, float(rng.uniform(0, 6.28))
+
+        def way(time: float, x: float = x, y: float = y, speed: float = speed, phase: float = phase) -> Point:
+            return x + speed * time, y + 7 * u * math.sin(time * 1.4 + phase)
+
+        made.append(Actor(lit(stage, poses, x, 0.4), 0.55 if near else 0.3 + 0.02 * index, way, 13 + index % 3))
+    return made
+
+
+def _car(stage: Stage) -> list[Element]:
+    paint = in_light(stage, (0.80, 0.24, 0.18))
+    if stage.wanted.place == "street":
+        return [Approaching(stage, vehicles.car_front(paint, stage.height * 0.5, stage.palette.lamps))]
+    long = stage.height * min(1.3, SIZES.get(stage.wanted.shot, 0.27) * 1.9)
+    x = stage.width * 0.2
+    speed = min(0.45 * long, 0.6 * stage.width / max(1.0, stage.seconds))
+    foot = _ground(stage)
+    poses = lit(stage, vehicles.car_side(paint, long, stage.palette.lamps), x, 0.5)
+    return [Actor(poses, 0.8, lambda time: (x + speed * time, foot), 14)]
+
+
+class Approaching:
+    """Something on a street's axis that comes nearer: sizes painted in advance."""
+
+    def __init__(self, stage: Stage, sheet: Sheet) -> None:
+        self.depth, self.stage = 0.5, stage
+        stack = np.concatenate([sheet.rgb, sheet.cover[None]])
+        images = [Image.fromarray(np.clip(part * 255, 0, 255).astype(np.uint8)) for part in stack]
+        self.poses: list[tuple[Plate, float, float, float]] = []
+        for step in range(40):
+            z = 6.5 * (2.0 / 6.5) ** (step / 39)
+            part = 1.4 / z
+            size = (max(4, round(images[0].width * part)), max(4, round(images[0].height * part)))
+            small = [np.asarray(image.resize(size, Image.Resampling.BILINEAR), np.float32) / 255 for image in images]
+            self.poses.append((Plate(np.stack(small[:3]), small[3]), sheet.left * part, sheet.top * part, z))
+
+    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
+        """Nearer and nearer, then still."""
+        dx, dy = eye.offset(self.depth)
+        plate, left, top, z = self.poses[min(39, int(40 * min(1.0, time / max(1.0, self.stage.seconds))))]
+        u = self.stage.u
+        plate.lay(canvas, self.stage.width * 0.5 + 62 * u / z * 1.3 + left + dx, self.stage.horizon + 150 * u / z + top + dy)
+
+
+def _train(stage: Stage) -> list[Element]:
+    tall = stage.height * min(0.4, SIZES.get(stage.wanted.shot, 0.27) * 0.62)
+    poses = vehicles.train(in_light(stage, (0.52, 0.16, 0.16), 0.7), tall, stage.palette.lamps)
+    start, span = stage.width * 0.42, stage.width * 0.5
+    foot = stage.horizon + 46 * stage.u
+    speed = min(tall * 1.5, span / max(1.0, stage.seconds) * 1.2)
+    return [Actor(lit(stage, poses, start, 0.4), 0.56, lambda time: (start + speed * time, foot), 12)]
+
+
+def _rocket(stage: Stage) -> list[Element]:
+    size = SIZES.get(stage.wanted.shot, 0.27)
+    tall = stage.height * min(0.7, 0.22 + size)
+    white, u = in_light(stage, (0.94, 0.94, 0.95), 1.0), stage.u
+    if stage.wanted.place == "space":
+        x, y = stage.width * 0.38, stage.height * 0.62
+        poses = lit(stage, vehicles.rocket(white, tall, lean=1.05), x)
+        speed = min(34 * u, 0.34 * stage.width / max(1.0, stage.seconds))
+        return [Actor(poses, 0.7, lambda time: (x + speed * time, y - speed * 0.5 * time + 3 * u * math.sin(time * 2)), 16)]
+    x, foot = _stand_x(stage), _ground(stage)
+    poses = lit(stage, vehicles.rocket(white, tall), x)
+    glow = glow_sheet(tall * 1.8, (1.0, 0.7, 0.35), 0.6)
+    rise = stage.height * 0.5 / max(1.0, stage.seconds) ** 2
+    return [Actor(poses, 0.7, lambda time: (x + 0.8 * u * math.sin(time * 40), foot - 20 * u - rise * time * time), 16, shadow=glow)]
+
+
+def _balloons(stage: Stage) -> list[Element]:
+    made: list[Element] = []
+    rng, u = stage.rng("balloons"), stage.u
+    pairs = (((0.86, 0.26, 0.2), (0.97, 0.85, 0.55)), ((0.16, 0.42, 0.6), (0.95, 0.93, 0.86)), ((0.92, 0.62, 0.2), (0.62, 0.2, 0.3)))
+    size = SIZES.get(stage.wanted.shot, 0.27)
+    for index in range(3):
+        tall = stage.height * min(0.7, 0.12 + size * 0.9) * (1.0, 0.52, 0.34)[index]
+        x = _stand_x(stage) if index == 0 else stage.width * float(rng.uniform(0.1, 0.9))
+        y = stage.height * (0.56, 0.42, 0.34)[index]
+        depth = (0.6, 0.25, 0.15)[index]
+        one, other = (in_light(stage, colour, 0.5 + depth * 0.5) for colour in pairs[(index + stage.seed) % 3])
+        poses = lit(stage, vehicles.balloon(one, other, tall), x)
+
+        def way(time: float, x: float = x, y: float = y, index: int = index) -> Point:
+            return x + (7 - index) * u * time, y - (4 - index) * u * time + 2.5 * u * math.sin(time * 0.9 + index)
+
+        made.append(Actor(poses, depth, way, 1))
+    return made
+
+
+def _house(stage: Stage) -> list[Element]:
+    tall = stage.height * min(0.55, 0.10 + SIZES.get(stage.wanted.shot, 0.27) * 0.7)
+    x, foot = _stand_x(stage), stage.horizon + (30 + 50 * SIZES.get(stage.wanted.shot, 0.27)) * stage.u
+    poses = vehicles.house(in_light(stage, (0.88, 0.82, 0.72), 0.6), in_light(stage, (0.62, 0.28, 0.22), 0.6), tall, stage.palette.lamps)
+    return [Actor(lit(stage, poses, x, 0.5), 0.67, lambda time: (x, foot), 5)]
+
+
+class Card:
+    """A reference picture in the subject's place: a cut-out as it is, anything else with soft round edges."""
+
+    def __init__(self, stage: Stage, path: Path, index: int, among: int, *, mirrored: bool) -> None:
+        self.depth, self.u, self.phase = 0.9 + 0.01 * index, stage.u, 1.9 * index
+        size = min(0.78, 0.30 + 0.55 * SIZES.get(stage.wanted.shot, 0.27)) * stage.height * (1.0 if among == 1 else 0.8)
+        with Image.open(path) as found:
+            image = ImageOps.exif_transpose(found).convert("RGBA")
+        image.thumbnail((round(size * 1.3), round(size)), Image.Resampling.LANCZOS)
+        if mirrored:  # the finished frame is turned over once more
+            image = ImageOps.mirror(image)
+        array = np.asarray(image, np.float32).transpose(2, 0, 1) / 255
+        cover = array[3]
+        if float(cover.min()) > 0.98:
+            cover = _soft_frame(*cover.shape)
+        self.plate = Plate(array[:3] * cover, cover)
+        height, width = cover.shape
+        self.x = (_stand_x(stage) if among == 1 else stage.width * (0.26 + 0.48 * index / max(1, among - 1))) - width / 2
+        self.y = min(_ground(stage) + 6 * stage.u, stage.height * 0.97) - height
+
+    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
+        """Sways a little, as if held."""
+        dx, dy = eye.offset(self.depth)
+        self.plate.lay(
+            canvas,
+            self.x + dx + 2.4 * self.u * math.sin(time * 0.8 + self.phase),
+            self.y + dy + 1.8 * self.u * math.sin(time * 1.3 + self.phase),
+        )
+
+
+def _soft_frame(height: int, width: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
+    x = np.abs(np.linspace(-1, 1, width, dtype=np.float32))[None, :]
+    y = np.abs(np.linspace(-1, 1, height, dtype=np.float32))[:, None]
+    return 1 - smoothstep(0.82, 1.0, (x**5 + y**5) ** np.float32(0.2))
