@@ -100,8 +100,11 @@ def delivered(
     state = CandidateState.SELECTED if chosen else CandidateState.PASSED
     measured = {
         "sharpness": (composite / 2, "std of Laplacian / contrast"), "exposure": (0.38, "share of full scale"),
-        "motion": (composite * 4, "levels of 255 a frame"), "hidden_cuts": (0.0, "cuts"),
-        "black": (0.0, "share of time"), "loudness": (-18.25 - number, "LUFS"),
+        "shadows": (0.012, "share of pixels"), "highlights": (0.004, "share of pixels"),
+        "motion": (composite * 4, "levels of 255 a frame"), "flicker": (0.21, "levels of 255"),
+        "hidden_cuts": (0.0, "cuts"), "black": (0.0, "share of time"), "frozen": (0.0, "share of time"),
+        "duplicates": (0.0, "share of frames"), "loudness": (-18.25 - number, "LUFS"),
+        "clipping": (0.0, "share of samples"), "silence": (0.02, "share of time"),
     }  # fmt: skip
     candidate = make_candidate(
         session, take, number=number, composite=composite, state=str(state),

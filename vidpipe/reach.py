@@ -70,7 +70,7 @@ class Connection:
         self.check()
         now = time.monotonic()
         self._away_since = self._away_since or now
-        gone = self.embedded and self.handle is None and not alive(self.settings.home)
+        gone = self.embedded and self.handle is None and not _runs(self.settings.home)
         what = f"the cluster of {self.settings.home} has stopped" if gone else "the database cannot be reached"
         if now - self._away_since > PATIENCE:
             raise FilmUnfinished(f"{what}; nothing is lost", remedy=_RESTART if gone else _LATER)
@@ -97,7 +97,7 @@ def connect(*, home: Path | None = None) -> Iterator[Connection]:
     """The cluster that runs; raises SetupError where there is none, or its database is of another version."""
     settings = load(home=home)
     embedded = _is_embedded(settings)
-    if embedded and not alive(settings.home):
+    if embedded and not _runs(settings.home):
         raise SetupError(
             f"no cluster runs in {settings.home}",
             remedy="Start one: `vidpipe cluster start`; or `vidpipe run STORYBOARD`, which starts one for the while.",
@@ -112,7 +112,7 @@ def connect_or_start(
 ) -> Iterator[Connection]:
     """The cluster that runs, or an embedded one that is stopped again at the end of the block."""
     embedded = _is_embedded(settings)
-    if not embedded or alive(settings.home):
+    if not embedded or _runs(settings.home):
         with _checked(Connection(load(home=settings.home), embedded=embedded)) as connection:
             yield connection
         return
@@ -128,8 +128,14 @@ def connect_or_start(
 
 def _is_embedded(settings: Settings) -> bool:
     """Whether the home folder's own cluster is meant: no address is set, or the one that its note gives."""
-    noted = cluster_note.read(note_path(settings.home)).get("settings", {})
-    return not settings.database_url or settings.database_url == noted.get("database_url")
+    if not settings.database_url:
+        return True
+    noted = cluster_note.read(note_path(settings.home)) if settings.home.is_dir() else {}
+    return bool(settings.database_url == noted.get("settings", {}).get("database_url"))
+
+
+def _runs(home: Path) -> bool:
+    return home.is_dir() and alive(home)
 
 
 @contextmanager

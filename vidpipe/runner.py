@@ -12,6 +12,7 @@ is lost: run again, it goes on with the same film, which is known by what its st
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import tempfile
@@ -173,7 +174,8 @@ def unfinished(status: FilmStatus) -> FilmUnfinished:
             remedy = f"`vidpipe retry {short}` makes what is missing again."
         case _:
             remedy = "Running the storyboard again makes a new film."
-    state = "waits for a person" if status.state == ProjectState.WAITING else f"is {status.state}"
+    words = {ProjectState.WAITING: "waits for a person", ProjectState.FAILED: "failed"}
+    state = words.get(ProjectState(status.state), f"is {status.state}")
     why = f": {status.note}" if status.note else ""
     return FilmUnfinished(f"{status.title} {state}{why}", remedy=remedy, waits=waits)
 
@@ -228,12 +230,13 @@ def default_out(storyboard: Storyboard) -> Path:
 
 def check_out(out: Path) -> None:
     """Raise SetupError unless a folder `out` can be written; nothing is left behind by asking."""
-    nearest = next((folder for folder in (out, *out.parents) if folder.exists()), out)
+    nearest = out
     try:
+        nearest = next((folder for folder in (out, *out.parents) if folder.exists()), out)
         if not nearest.is_dir():
-            raise NotADirectoryError(20, "it is a file, not a folder")
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder")
         with tempfile.TemporaryDirectory(prefix=".vidpipe-", dir=nearest) as trial:
-            (Path(trial) / out.name[:200]).mkdir()
+            (Path(trial) / "folder").mkdir()
         free = shutil.disk_usage(nearest).free
     except OSError as error:
         where = out if nearest == out else f"{out} (in {nearest})"

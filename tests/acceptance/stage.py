@@ -58,8 +58,11 @@ class Stage:
         books = self.home / "procedural" / "service.sqlite3"
         if not books.is_file():
             return []
-        with closing(sqlite3.connect(f"file:{books}?mode=ro", uri=True)) as connection:
-            return list(connection.execute("SELECT name, token FROM operations"))
+        try:
+            with closing(sqlite3.connect(f"file:{books}?mode=ro", uri=True)) as connection:
+                return list(connection.execute("SELECT name, token FROM operations"))
+        except sqlite3.OperationalError:
+            return []  # the service is just making its books
 
     def bought_twice(self) -> list[str]:
         """Tokens that the service accepted more than once."""

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from urllib.parse import quote
 
@@ -296,7 +296,8 @@ def test_a_server_that_is_not_there_has_accepted_nothing(short_folder: Path) -> 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"duration": 31.0}, {"duration": 0.1}, {"fps": 23}, {"width": 191}, {"width": 4000, "height": 2000}, {"count": 5},
+        {"duration": 31.0}, {"duration": 0.1}, {"fps": 23}, {"width": 191}, {"width": 4000, "height": 2000},
+        {"count": 5},
         {"model": "procedural-9"}, {"prompt": " "}, {"prompt": "x" * 10_001}, {"token": "a b"},
     ],
 )  # fmt: skip
@@ -384,7 +385,7 @@ def test_spoiled_clips_are_spoiled_as_asked(procedural: ProceduralService, tmp_p
         bring(procedural, request_for(f"waves [fault: {fault}]"), path)
         with av.open(str(path)) as container:
             pictures = [frame.to_ndarray(format="gray").astype(float) for frame in container.decode(video=0)]
-        changes = [float(abs(b - a).mean()) for a, b in zip(pictures, pictures[1:], strict=False)]
+        changes = [float(abs(b - a).mean()) for a, b in pairwise(pictures)]
         return changes, float(pictures[len(pictures) // 2].mean())
 
     assert frames("black")[1] < 20
@@ -401,7 +402,9 @@ def test_a_dead_renderer_is_replaced_and_its_clip_rendered_again(procedural: Pro
     assert type(outcome(procedural, procedural.submit(request_for("a road [fault: crash x9]")).name)) is Broken
 
 
-def test_a_killed_server_goes_on_with_what_it_accepted_and_leaves_no_renderer(short_folder: Path, tmp_path: Path) -> None:
+def test_a_killed_server_goes_on_with_what_it_accepted_and_leaves_no_renderer(
+    short_folder: Path, tmp_path: Path
+) -> None:
     server = Server(short_folder)
     server.start()
     service = ProceduralService(server.url)
@@ -422,7 +425,15 @@ def test_a_killed_server_goes_on_with_what_it_accepted_and_leaves_no_renderer(sh
 
 
 def test_two_servers_do_not_share_a_folder(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
-    command = [sys.executable, "-m", "vidpipe.services.procedural.server", "--dir", str(server.folder / "d"), "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "vidpipe.services.procedural.server",
+        "--dir",
+        str(server.folder / "d"),
+        "--port",
+        "0",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
     assert "another procedural service works in" in done.stderr
@@ -455,7 +466,13 @@ def test_footage_that_is_missing_empty_or_cut_wrongly_is_refused(tmp_path: Path)
     service = FootageService(tmp_path / "work")
     empty = tmp_path / "empty.mp4"
     empty.touch()
-    for cut in (None, FootageCut(tmp_path / "none.mp4"), FootageCut(empty), FootageCut(tmp_path), FootageCut(empty, 3, 2)):
+    for cut in (
+        None,
+        FootageCut(tmp_path / "none.mp4"),
+        FootageCut(empty),
+        FootageCut(tmp_path),
+        FootageCut(empty, 3, 2),
+    ):
         with pytest.raises(Refused):
             service.submit(request_for(footage=cut))
     with pytest.raises(Refused):

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     with connect(home=args.home) as connection:
         enrolled = enroll(connection.deps, storyboard, again=args.again)
         film = overview(connection.deps.db, enrolled.project_id)
-        ticking = films.ticking(connection.deps.db)
+        ticking = films.ticking(connection)
     if args.json:
         show.document(
             {

@@ -7,7 +7,6 @@ import time
 from uuid import UUID
 
 from vidpipe.db import projects
-from vidpipe.db.engine import Database
 from vidpipe.domain.states import PROJECT_ENDED
 from vidpipe.errors import UserError
 from vidpipe.pipeline.overview import TICK_GONE, films, tick_seen
@@ -27,11 +26,11 @@ NO_TICK = "No tick is running: nothing will move until workers and beat do."
 _A_WHILE = 4.0  # seconds; it signs every two, so that one that has just been started is not overlooked
 
 
-def ticking(db: Database) -> bool:
-    """Whether somebody moves films here; waits a little for the first sign of one that was just started."""
-    end = time.monotonic() + _A_WHILE
+def ticking(connection: Connection) -> bool:
+    """Whether somebody moves films here; an embedded cluster may have been started a moment ago."""
+    end = time.monotonic() + (_A_WHILE if connection.embedded else 0.0)
     while True:
-        seen = tick_seen(db)
+        seen = tick_seen(connection.deps.db)
         if seen is not None and seen < TICK_GONE:
             return True
         if time.monotonic() > end:

@@ -100,11 +100,12 @@ class PlainView:
 
 
 class JsonView:
-    """One JSON object a line: `event` is step, film, away or error; the last one is end."""
+    """One JSON object a line: `event` is step, film or away; the last one, end or error, is the command's."""
 
     def __init__(self, put: Callable[[Any], None] = show.line) -> None:
         self._put = put
         self._last: Any = None
+        self._away = False  # told once while it lasts
 
     def __enter__(self) -> JsonView:
         return self
@@ -123,8 +124,9 @@ class JsonView:
 
     def show(self, progress: Progress) -> None:
         """How the film stands now, if anything of it has changed."""
-        if progress.kind in ("step", "away"):
+        if progress.kind == "step" or (progress.kind == "away" and not self._away):
             self._put({"event": progress.kind, "words": progress.words})
+        self._away = progress.kind == "away"
         if progress.kind != "film" or progress.film is None:
             return
         found = film_document(progress.film)

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         return codes.DONE
     for what, where in (("film", written.film), ("report", written.page), ("folder", out)):
         if where is not None:
-            show.say(f"  {what:<7} {show.near(where)}")
+            show.say(f"  {what:<7} {where}")
     for file in written.missing:
         show.warn(f"{file.path} could not be written: {show.clean(file.reason)}")
     if film.state != ProjectState.DONE:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from vidpipe.cli import cluster_options, codes, show, views
+from vidpipe.domain.states import ProjectState
 from vidpipe.errors import FilmUnfinished
 from vidpipe.runner import Film, Runner, unfinished
 from vidpipe.settings import config_file
@@ -59,7 +60,7 @@ def _code(film: Film) -> int:
 def _tell(film: Film, args: argparse.Namespace) -> None:
     code = _code(film)
     if not film.done:
-        show.error(_remedied(unfinished(film.status), args), as_json=False, code=code)
+        show.error(_remedied(film, args), as_json=False, code=code)
     if args.json:
         show.line(
             {
@@ -72,19 +73,22 @@ def _tell(film: Film, args: argparse.Namespace) -> None:
     show.say()
     for what, path in (("film", film.path), ("report", film.out / "report.html"), ("folder", film.out)):
         if path is not None:
-            show.say(f"  {what:<7} {show.near(path)}")
+            show.say(f"  {what:<7} {path}")
     for missing in film.missing:
         show.warn(f"not written: {show.clean(missing)}")
     if film.finished_before:
         show.say("\nThis film was finished before; it was written again. A new one:  --again")
 
 
-def _remedied(problem: FilmUnfinished, args: argparse.Namespace) -> FilmUnfinished:
+def _remedied(film: Film, args: argparse.Namespace) -> FilmUnfinished:
     """The cluster is stopped after this command, so what can be done must start it again."""
-    if not problem.waits:
-        return problem
-    remedy = f"{_to_go_on(args)} --retry  makes what is blocked again; the report tells more."
-    return FilmUnfinished(problem.message, remedy=remedy, waits=True)
+    problem = unfinished(film.status)
+    if problem.waits:
+        again = "goes on" if film.status.state == ProjectState.PAUSED else "--retry  makes what is blocked again"
+        problem.remedy = f"{_to_go_on(args)} {again}; the report tells more."
+    elif film.status.state == ProjectState.FAILED:
+        problem.remedy = f"{_to_go_on(args)}  tries again; the report tells more."
+    return problem
 
 
 def _to_go_on(args: argparse.Namespace) -> str:

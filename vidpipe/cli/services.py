@@ -9,7 +9,7 @@ from rich.text import Text
 
 from vidpipe.cli import codes, show
 from vidpipe.cli.terminal import console, table
-from vidpipe.domain.catalogue import ModelFacts, read_catalogue
+from vidpipe.domain.catalogue import Capabilities, read_catalogue
 from vidpipe.settings import load
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     return codes.DONE
 
 
-def _can(model: ModelFacts) -> str:
+def _can(model: Capabilities) -> str:
     able = {
         "sound": model.audio,
         "seed": model.seed,

@@ -128,7 +128,8 @@ def roughly(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 60:
         return f"about {minutes} min"
-    return f"about {minutes // 60} h {5 * round(minutes % 60 / 5)} min"
+    hours, minutes = divmod(5 * round(minutes / 5), 60)
+    return f"about {hours} h {minutes} min" if minutes else f"about {hours} h"
 
 
 def money(amount: Decimal) -> str:

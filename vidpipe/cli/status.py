@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     with connect(home=args.home) as connection:
         db = connection.deps.db
         if args.film is None:
-            _list(all_films(db), ticking=films.ticking(db), as_json=args.json)
+            _list(all_films(db), ticking=films.ticking(connection), as_json=args.json)
             return codes.DONE
         film = overview(db, films.chosen(connection, args.film))
     if args.json:

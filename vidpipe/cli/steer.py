@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         project_id = films.chosen(connection, args.film)
         said = _do(connection, args, project_id)
         film = connection.deps.db.run(lambda session: projects.get(session, project_id))
-        ticking = films.ticking(connection.deps.db)
+        ticking = films.ticking(connection)
     if args.json:
         show.document(
             {"project_id": film.id, "title": film.title, "state": film.state, "said": said, "ticking": ticking}

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def command(queue: str, *, threads: int | None, name: str | None, loglevel: str) -> tuple[str, ...]:
     """The command line; raises SetupError where it would make no sense."""
     if queue == "beat":
-        return celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", loglevel)
+        return celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", loglevel, app="tasks.beat")
     defaults = ClusterOptions()
     count = {"io": defaults.io, "gpu": defaults.gpu, "tick": defaults.tick}[queue] if threads is None else threads
     ClusterOptions(io=count)  # the same bounds, told in the same words

@@ -94,9 +94,9 @@ def python_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]
     return found | ({"PYTHONPATH": path} if path else {})
 
 
-def celery(*words: str) -> tuple[str, ...]:
+def celery(*words: str, app: str = "tasks.app") -> tuple[str, ...]:
     """A Celery command line on our app; `-m`, since a script's first line breaks on a path with a space."""
-    return (sys.executable, "-m", "celery", "-A", "tasks.app", *words)
+    return (sys.executable, "-m", "celery", "-A", app, *words)
 
 
 def _valkey(layout: Layout) -> ProcessSpec:
@@ -155,7 +155,8 @@ def _workers(options: ClusterOptions) -> tuple[ProcessSpec, ...]:
     """In the order in which they are asked to stop: what sends work first."""
     # Gossip and mingle (a second of waiting at start) let workers know each other; ours need not.
     quiet = ("--without-gossip", "--without-mingle")
-    beat = celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "INFO")  # no file that could go stale
+    # No file that could go stale, and an app that need not know the tasks.
+    beat = celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "INFO", app="tasks.beat")
     return (
         ProcessSpec("beat", beat, LogSays("beat: Starting"), grace=3.0),
         _worker("tick", options.tick, (*quiet, "--without-heartbeat"), grace=12.0),

@@ -55,7 +55,7 @@ class Database:
                 with self.transaction() as session:
                     return work(session)
             except DBAPIError as error:
-                if time.monotonic() >= end or not _worth_another_try(error):
+                if time.monotonic() >= end or not is_away(error):
                     raise
                 log.warning("database: %s; trying again", str(error.orig).strip().splitlines()[0])
             time.sleep(pause * (0.5 + random.random()))
@@ -66,7 +66,8 @@ class Database:
         self.engine.dispose()
 
 
-def _worth_another_try(error: DBAPIError) -> bool:
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database could not be reached or asks for the transaction again; not that it was asked nonsense."""
     code = getattr(error.orig, "pgcode", None)
     if code in _AGAIN or code in _AWAY:
         return True

@@ -5,9 +5,10 @@ The storyboard's checks, the preflight, the prices and the forecast all read it 
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -19,8 +20,8 @@ SAME = 1e-3  # seconds; durations nearer than this are the same
 
 
 @dataclass(frozen=True)
-class ModelFacts:
-    """One model. Seconds, pixels, frames a second, US dollars."""
+class Capabilities:
+    """What one model of a service can do and costs. Seconds, pixels, frames a second, US dollars."""
 
     service: str
     model: str
@@ -38,7 +39,9 @@ class ModelFacts:
     max_references: int = 0
     durations_with_references: tuple[float, ...] = ()  # what references force
     price_per_second: Decimal = Decimal(0)  # of one clip
-    poll_seconds: float = 10.0
+    poll_seconds: float = 10.0  # between two questions about an operation
+    timeout_seconds: float = 900.0  # after which an operation is given up
+    settling_seconds: float = 120.0  # how long a submit whose answer was lost may still turn up at the service
     typical_seconds: float = 0.0  # from submit to delivery, whatever the length of the clip
     typical_per_second: float = 0.0  # and this for every second of every clip of the operation
     retires: date | None = None
@@ -102,7 +105,7 @@ class ServiceFacts:
     name: str
     title: str
     default_model: str
-    models: Mapping[str, ModelFacts] = field(default_factory=dict)
+    models: Mapping[str, Capabilities] = field(default_factory=dict)
     operations: int = 4  # in flight at once
 
 
@@ -136,45 +139,59 @@ def _service(name: str, found: Any) -> ServiceFacts:
         raise SetupError(f"services.{name} cannot be used: {error}", remedy="Mend the services file.") from error
 
 
-def _model(service: str, model: str, facts: Mapping[str, Any]) -> ModelFacts:
-    retires = facts.get("retires")
-    base = ModelFacts(service=service, model=model)
-
-    def floats(key: str) -> tuple[float, ...]:
-        return tuple(float(one) for one in facts.get(key, ()))
-
-    return ModelFacts(
-        service=service,
-        model=model,
-        durations=floats("durations"),
-        min_duration=float(facts.get("min_duration", base.min_duration)),
-        max_duration=float(facts.get("max_duration", base.max_duration)),
-        sizes=tuple((int(width), int(height)) for width, height in facts.get("sizes", ())),
-        max_pixels=int(facts.get("max_pixels", base.max_pixels)),
-        frame_rates=tuple(int(one) for one in facts.get("frame_rates", ())),
-        max_candidates=max(1, int(facts.get("max_candidates", base.max_candidates))),
-        audio=bool(facts.get("audio", False)),
-        seed=bool(facts.get("seed", False)),
-        first_frame=bool(facts.get("first_frame", False)),
-        last_frame=bool(facts.get("last_frame", False)),
-        max_references=int(facts.get("max_references", 0)),
-        durations_with_references=floats("durations_with_references"),
-        price_per_second=Decimal(str(facts.get("price_per_second", 0))),
-        poll_seconds=float(facts.get("poll_seconds", base.poll_seconds)),
-        typical_seconds=float(facts.get("typical_seconds", 0.0)),
-        typical_per_second=float(facts.get("typical_per_second", 0.0)),
-        retires=retires if isinstance(retires, date) else date.fromisoformat(retires) if retires else None,
-        replacement=str(facts.get("replacement", "")),
-    )
+def _model(service: str, model: str, found: Mapping[str, Any]) -> Capabilities:
+    known = {part.name for part in fields(Capabilities)} - {"service", "model"}
+    for key in found:
+        if key not in known:
+            raise SetupError(
+                f"services.{service}.models.{model} has a key that nothing reads: {key!r}.",
+                remedy=guess(str(key), known),
+            )
+    return Capabilities(service, model, **{key: _value(key, value) for key, value in found.items()})
 
 
-def model_of(catalogue: Catalogue, service: str, model: str = "") -> ModelFacts | None:
+def _value(key: str, value: Any) -> Any:
+    """One figure of config/services.yaml in the type that Capabilities has; a wrong one raises."""
+    match key:
+        case "price_per_second":
+            price = Decimal(str(value))
+            if not price.is_finite() or price < 0:
+                raise ValueError(f"{key} should be 0 or more, not {value!r}")
+            return price
+        case "sizes":
+            return tuple((int(width), int(height)) for width, height in value)
+        case "frame_rates":
+            return tuple(int(rate) for rate in value)
+        case "durations" | "durations_with_references":
+            return tuple(float(seconds) for seconds in value)
+        case "audio" | "seed" | "first_frame" | "last_frame":
+            if not isinstance(value, bool):
+                raise ValueError(f"{key} should be true or false, not {value!r}")
+            return value
+        case "retires":
+            return value if isinstance(value, date) or value is None else date.fromisoformat(value)
+        case "replacement":
+            return str(value)
+        case "max_pixels" | "max_candidates" | "max_references":
+            return int(value)
+        case _:
+            return float(value)
+
+
+def guess(word: str, known: Iterable[str]) -> str:
+    """What a misspelt name may have meant, as a remedy."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, 1, 0.6)
+    return f"Did you mean {near[0]}?" if near else f"There is: {', '.join(choices) or 'nothing'}."
+
+
+def model_of(catalogue: Catalogue, service: str, model: str = "") -> Capabilities | None:
     """The facts of a model (of the service's default one without a name), or None where there is none."""
     found = catalogue.get(service)
     return None if found is None else found.models.get(model or found.default_model)
 
 
-def fallback_of(catalogue: Catalogue, fallback: str) -> ModelFacts | None:
+def fallback_of(catalogue: Catalogue, fallback: str) -> Capabilities | None:
     """The facts behind `service` or `service/model`."""
     service, _, model = fallback.partition("/")
     return model_of(catalogue, service, model)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
-from vidpipe.domain.catalogue import FOOTAGE, Catalogue, ModelFacts, fallback_of, model_of, read_catalogue
+from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of, model_of, read_catalogue
 from vidpipe.domain.pricing import estimate, takes_references
 from vidpipe.domain.storyboard.model import SceneSpec, Storyboard
 from vidpipe.domain.storyboard.text import listed, quote, seconds
@@ -75,7 +75,7 @@ def _retiring(film: Storyboard, catalogue: Catalogue, today: date) -> Iterator[N
             yield Note(scene.label, "retires", f"{facts.model} {when}{instead}")
 
 
-def _scene(film: Storyboard, scene: SceneSpec, facts: ModelFacts) -> Iterator[Note]:
+def _scene(film: Storyboard, scene: SceneSpec, facts: Capabilities) -> Iterator[Note]:
     yield from _abilities(film, scene, facts, facts.model)
     if scene.seed is not None and not facts.seed:
         yield Note(scene.label, "cannot", f"{facts.model} takes no seed: another run gives other pictures")
@@ -93,7 +93,7 @@ def _scene(film: Storyboard, scene: SceneSpec, facts: ModelFacts) -> Iterator[No
         yield Note(scene.label, "candidates", what)
 
 
-def _abilities(film: Storyboard, scene: SceneSpec, facts: ModelFacts, name: str) -> Iterator[Note]:
+def _abilities(film: Storyboard, scene: SceneSpec, facts: Capabilities, name: str) -> Iterator[Note]:
     """What holds for a scene's own model and for its fallback alike."""
     if film.audio and not facts.audio:
         yield Note(scene.label, "cannot", f"{name} makes no sound: the clip will be silent")
@@ -116,7 +116,7 @@ def _without_images(film: Storyboard, tags: tuple[str, ...]) -> list[str]:
     return [tag for tag in tags if tag in assets and not assets[tag].images]
 
 
-def _fallback(film: Storyboard, scene: SceneSpec, facts: ModelFacts) -> Iterator[Note]:
+def _fallback(film: Storyboard, scene: SceneSpec, facts: Capabilities) -> Iterator[Note]:
     name = f"the fallback {facts.model}"
     if not facts.can_last(scene.duration):
         near = seconds(facts.nearest_duration(scene.duration))

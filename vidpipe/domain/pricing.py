@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from vidpipe.domain.catalogue import FOOTAGE, ModelFacts, fallback_of, model_of, read_catalogue
+from vidpipe.domain.catalogue import FOOTAGE, Capabilities, fallback_of, model_of, read_catalogue
 from vidpipe.domain.storyboard.model import SceneSpec, Storyboard
 
 NOTHING = Decimal(0)
@@ -57,7 +57,7 @@ class Estimate:
         return tuple(scene for scene in self.scenes if scene.pays)
 
 
-def takes_references(storyboard: Storyboard, scene: SceneSpec, facts: ModelFacts) -> bool:
+def takes_references(storyboard: Storyboard, scene: SceneSpec, facts: Capabilities) -> bool:
     """Whether pictures of the cast will go with the scene's prompt."""
     if not facts.max_references or storyboard.manifest is None:
         return False
@@ -82,7 +82,7 @@ def estimate(storyboard: Storyboard, services: Mapping[str, Any]) -> Estimate:
     return Estimate(tuple(scenes), total, worst)
 
 
-def _scene(film: Storyboard, scene: SceneSpec, facts: ModelFacts, fallback: ModelFacts | None) -> SceneEstimate:
+def _scene(film: Storyboard, scene: SceneSpec, facts: Capabilities, fallback: Capabilities | None) -> SceneEstimate:
     seconds = facts.bought_seconds(scene.duration, references=takes_references(film, scene, facts))
     cost = Price(facts.price_per_second).of(seconds, scene.candidates)
     dearest = max(_take(film, scene, one) for one in (facts, fallback) if one is not None)
@@ -101,7 +101,7 @@ def _scene(film: Storyboard, scene: SceneSpec, facts: ModelFacts, fallback: Mode
     )
 
 
-def _take(film: Storyboard, scene: SceneSpec, facts: ModelFacts) -> Decimal:
+def _take(film: Storyboard, scene: SceneSpec, facts: Capabilities) -> Decimal:
     """US dollars of one take: as many clips as one operation brings, up to the candidates asked for."""
     duration = scene.duration if facts.can_last(scene.duration) else facts.nearest_duration(scene.duration)
     seconds = facts.bought_seconds(duration, references=takes_references(film, scene, facts))

@@ -108,7 +108,7 @@ def decide(takes: Sequence[TakeFact], candidates: Sequence[CandidateFact], bound
         return NotYet()
     best = best_of(candidates)
     if best is not None:
-        return Choose(best.id, _why(best, candidates))
+        return Choose(best.id, why_best(best, candidates))
     unclear = [take for take in takes if take.state == TakeState.UNCERTAIN]
     if unclear:
         return WaitForPerson(f"it is not known whether {unclear[0].service} accepted the order; see `vidpipe status`")
@@ -137,7 +137,8 @@ def _last_reason(takes: Sequence[TakeFact], candidates: Sequence[CandidateFact])
     return (spoiled or reasons or ["no usable clip came back"])[-1]
 
 
-def _why(best: CandidateFact, candidates: Sequence[CandidateFact]) -> str:
+def why_best(best: CandidateFact, candidates: Sequence[CandidateFact]) -> str:
+    """Why `best` wins, in words."""
     usable = [candidate for candidate in candidates if candidate.state in CANDIDATE_USABLE]
     if len(usable) == 1:
         lost = len(candidates) - 1

@@ -96,7 +96,8 @@ def skip(deps: Deps, project_id: UUID, label: str) -> str:
         if scene.state == SceneState.DONE:
             raise UserError(f"{label} is done", remedy="Cut it in the storyboard, or leave it.")
         _cancel_takes(session, [scene.id])
-        advance(session, scene, "skipped", reason="left out by a person", finished_at=func.clock_timestamp())
+        reason = "left out by a person"
+        advance(session, scene, "skipped", reason=reason, note=reason, finished_at=func.clock_timestamp())
         if project.state in (ProjectState.WAITING, ProjectState.FAILED):
             _go_on(session, project)
         return f"{label} is left out"

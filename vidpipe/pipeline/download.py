@@ -43,9 +43,7 @@ def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
     return ()
 
 
-def _fetch(
-    deps: Deps, candidate: GenerationCandidate, take: Take, label: str, key: str
-) -> tuple[Stored, MediaInfo]:
+def _fetch(deps: Deps, candidate: GenerationCandidate, take: Take, label: str, key: str) -> tuple[Stored, MediaInfo]:
     dest = deps.folder("download") / f"{uuid4().hex}.mp4"
     try:
         clip = RemoteClip(candidate.number, candidate.handle, candidate.seed)

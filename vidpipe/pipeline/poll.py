@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, or_, select, update
@@ -97,22 +97,40 @@ async def _ask_all(deps: Deps, takes: Sequence[Take]) -> list[Answer]:
 
 
 @dataclass
+class _Ended:
+    """A take that brought nothing, and what becomes of its reservation."""
+
+    take: Take
+    event: str
+    reason: str
+    bill: Literal["release", "settle", "open"]  # open: nobody knows yet whether it will be billed
+
+    def record(self, session: Session, lease: UUID) -> None:
+        moved = advance_many(
+            session, Entity.TAKE, [self.take.id], self.event, lease=lease, reason=self.reason, last_error=self.reason,
+            ended_at=func.clock_timestamp(),
+        )  # fmt: skip
+        found = money.attempt_of(session, self.take) if moved else None
+        if found is not None and self.bill == "release":
+            money.release(session, self.take, found[1])
+        if found is not None and self.bill == "settle":
+            money.settle(session, self.take, None)
+
+
+@dataclass
 class _Outcome:
     """What a wave found, to be written in one transaction."""
 
     deps: Deps
     pending: list[dict[str, Any]] = field(default_factory=list)
     delivered: list[tuple[Take, Delivered]] = field(default_factory=list)
-    ended: list[tuple[Take, str, str]] = field(default_factory=list)  # take, event, reason
+    ended: list[_Ended] = field(default_factory=list)
 
     def record(self, session: Session, lease: UUID) -> None:
         for change in self.pending:
             self._park(session, lease, **change)
-        for take, event, reason in self.ended:
-            advance_many(
-                session, Entity.TAKE, [take.id], event, lease=lease, reason=reason, last_error=reason,
-                ended_at=func.clock_timestamp(),
-            )  # fmt: skip
+        for end in self.ended:
+            end.record(session, lease)
         moved = set(
             advance_many(session, Entity.TAKE, [take.id for take, _ in self.delivered], "delivered", lease=lease)
             if self.delivered
@@ -135,7 +153,7 @@ class _Outcome:
 
     def refs(self) -> Refs:
         takes = [Ref(Entity.TAKE, take.id) for take, _ in self.delivered]
-        return [*takes, *(Ref(Entity.SCENE, take.scene_id) for take, _, _ in self.ended)]
+        return [*takes, *(Ref(Entity.SCENE, end.take.scene_id) for end in self.ended)]
 
 
 def _sort(deps: Deps, claimed: Sequence[tuple[Take, datetime]], answers: Sequence[Answer]) -> _Outcome:
@@ -144,15 +162,19 @@ def _sort(deps: Deps, claimed: Sequence[tuple[Take, datetime]], answers: Sequenc
         late = take.deadline_at is not None and now > take.deadline_at
         match answer:
             case Delivered(clips=()):
-                outcome.ended.append((take, "refused", "; ".join(answer.filter_reasons) or "every clip was filtered"))
+                reason = "; ".join(answer.filter_reasons) or "every clip was filtered"
+                outcome.ended.append(_Ended(take, "refused", reason, "settle" if answer.cost else "release"))
             case Delivered():
                 outcome.delivered.append((take, answer))
             case Refused():
-                outcome.ended.append((take, "refused", f"{answer.kind}: {answer.message}"))
-            case Broken() | Expired():
-                outcome.ended.append((take, "broke", answer.message))
+                outcome.ended.append(_Ended(take, "refused", f"{answer.kind}: {answer.message}", "release"))
+            case Broken():
+                outcome.ended.append(_Ended(take, "broke", answer.message, "release"))
+            case Expired():  # it was made and billed, and is gone
+                outcome.ended.append(_Ended(take, "broke", answer.message, "settle"))
             case _ if late:
-                outcome.ended.append((take, "broke", f"{take.service} did not finish within the time allowed"))
+                reason = f"{take.service} did not finish within the time allowed"
+                outcome.ended.append(_Ended(take, "broke", reason, "open"))
             case Pending():
                 able = deps.capabilities(take.service, take.model)
                 outcome.pending.append(

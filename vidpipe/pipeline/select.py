@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db import projects, scenes
 from vidpipe.db.models import GenerationCandidate, Scene, VideoClip
 from vidpipe.db.transitions import advance, advance_many
-from vidpipe.domain.selection import best_of
+from vidpipe.domain.selection import best_of, why_best
 from vidpipe.domain.states import CandidateState, Entity, SceneState
 from vidpipe.errors import Stale, VidpipeError
 from vidpipe.pipeline.deps import Deps
@@ -28,14 +28,16 @@ def _record(session: Session, scene_id: UUID, lease: UUID) -> None:
     scene = scenes.lock(session, scene_id)
     if scene.lease_token != lease:
         raise Stale(f"{scene.label} is in other hands")
-    best = best_of(facts(session, scene)[1])
+    candidates = facts(session, scene)[1]
+    best = best_of(candidates)
     if best is None:
         raise VidpipeError(f"{scene.label} has no usable candidate to choose from")
-    point_at(session, scene, best.id, by="auto")
-    advance(session, scene, "selected", lease=lease)
+    why = why_best(best, candidates)
+    point_at(session, scene, best.id, by="auto", why=why)
+    advance(session, scene, "selected", lease=lease, reason=why)
 
 
-def point_at(session: Session, scene: Scene, candidate_id: UUID, *, by: str) -> None:
+def point_at(session: Session, scene: Scene, candidate_id: UUID, *, by: str, why: str) -> None:
     """Make this candidate the scene's clip, in place of any other; the caller holds the scene's lock."""
     mine = [candidate for candidate, _ in scenes.candidates(session, scene)]
     others = [
@@ -51,7 +53,7 @@ def point_at(session: Session, scene: Scene, candidate_id: UUID, *, by: str) -> 
         advance_many(session, Entity.CANDIDATE, others, "passed")
     chosen = next(candidate for candidate in mine if candidate.id == candidate_id)
     if chosen.state != CandidateState.SELECTED:
-        advance(session, chosen, "selected", is_selected=True, selected_by=by)
+        advance(session, chosen, "selected", reason=why, is_selected=True, selected_by=by)
     session.execute(delete(VideoClip).where(VideoClip.scene_id == scene.id, VideoClip.version == scene.version))
     session.execute(
         insert(VideoClip).values(

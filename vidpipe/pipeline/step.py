@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from vidpipe.db.engine import is_away
 from vidpipe.db.leases import claim, park
 from vidpipe.db.models import Workable
 from vidpipe.db.transitions import advance
@@ -91,6 +92,9 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
         except VidpipeError as error:
             return _give_up(deps, step, row, lease, error.message)
         except DBAPIError as error:
+            if not is_away(error):
+                log.exception("%s failed on %s %s", step.name, row.entity, row.id)
+                return _again(deps, step, row, lease, f"{type(error).__name__}: {error.orig}", None)
             # The lease runs out and the sweep sends the row again; no try is counted for it.
             log.warning("%s of %s %s: the database is away: %s", step.name, row.entity, row.id, error.orig)
             return ()

@@ -68,7 +68,7 @@ def _film(report: Report, where: Layout) -> dict[str, Any]:
     film, cut = report.film, report.film.cut
     return {
         "id": str(film.id), "title": film.title, "state": str(film.state), "note": film.note,
-        "what_to_do": remedies.for_film(report), "created_at": _time(film.created_at),
+        "what_to_do": str(remedies.for_film(report)), "created_at": _time(film.created_at),
         "started_at": _time(film.started_at), "finished_at": _time(film.finished_at), "as_of": _time(film.as_of),
         "wall_seconds": film.wall_seconds, "width": film.width, "height": film.height, "fps": film.fps,
         "audio": film.audio, "quality_mode": film.quality_mode,
@@ -111,7 +111,7 @@ def _scene(report: Report, scene: SceneFacts, where: Layout) -> dict[str, Any]:
     return {
         "id": str(scene.id), "number": scene.number, "label": scene.label, "sequence": scene.sequence,
         "status": str(scene.state), "reason": scene.reason if troubled else "", "note": scene.note,
-        "what_to_do": remedies.for_scene(report, scene) if troubled else "", "critical": scene.critical,
+        "what_to_do": str(remedies.for_scene(report, scene)) if troubled else "", "critical": scene.critical,
         "prompt": scene.prompt, "prompt_sent": chosen.prompt_sent if chosen else _last_sent(scene),
         "negative_prompt": scene.negative_prompt, "shot": scene.shot, "camera": scene.camera,
         "service_asked": {"service": scene.service, "model": scene.model}, "fallback": scene.fallback,

@@ -44,14 +44,3 @@ for (const player of players) {
     for (const other of players) if (other !== player) other.pause();
   });
 }
-
-// On paper everything that is told "on demand" is told, but for the long trails.
-const closed = () => document.querySelectorAll("details:not([open]):not(.trail)");
-let opened = [];
-addEventListener("beforeprint", () => {
-  opened = [...closed()];
-  for (const one of opened) one.open = true;
-});
-addEventListener("afterprint", () => {
-  for (const one of opened) one.open = false;
-});

@@ -73,7 +73,12 @@ def page(report: Report, layout: Layout | None = None, pictures: Pictures | None
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_printed,
     )
     environment.filters.update(
         shown=shown, seconds=words.duration, money=words.money, score=words.score, moment=words.moment,
@@ -87,9 +92,14 @@ def _environment() -> Environment:
     return environment
 
 
+def _printed(value: object) -> object:
+    """Whatever the page prints: text from anywhere, but for our own markup, without characters that play tricks."""
+    return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def shown(text: str | None) -> str:
-    """`text` for the page: without control characters, and no longer than a person would read there."""
-    clean = words.visible(text or "")
+    """`text` no longer than a person would read it on the page."""
+    clean = text or ""
     return clean if len(clean) <= _LONG else f"{clean[:_LONG]} … ({len(clean):,} characters; whole in {lay.JSON})"
 
 

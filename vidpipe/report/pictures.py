@@ -18,7 +18,7 @@ OTHER = 200  # a clip beside it
 STRIP = 144  # a frame of the strip
 _QUALITY = 68
 # What all pictures together may take of the page; beyond it they are referred to beside the page.
-BUDGET = 2_200_000  # characters
+BUDGET = 1_500_000  # characters
 _MOST_PIXELS = 40_000_000
 
 

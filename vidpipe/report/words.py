@@ -35,6 +35,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "draft": ("draft", "quiet"),
     "active": ("being made", "busy"),
     "waiting": ("waiting", "quiet"),
+    "needs_a_person": ("waits for you", "warn"),  # a film that is waiting
     "stitching": ("being stitched", "busy"),
     "done": ("done", "good"),
     "failed": ("failed", "bad"),

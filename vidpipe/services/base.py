@@ -10,36 +10,13 @@ operations at once. Vendor exceptions end inside the adapter and become ours (vi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from vidpipe.domain.catalogue import Capabilities
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 
-
-@dataclass(frozen=True)
-class Capabilities:
-    """What one model of a service can do; read from config/services.yaml."""
-
-    model: str
-    durations: tuple[float, ...] = ()  # seconds; empty: any from min_duration to max_duration
-    min_duration: float = 0.5
-    max_duration: float = 60.0
-    sizes: tuple[tuple[int, int], ...] = ()  # (width, height) pixels; empty: any even size up to max_pixels
-    max_pixels: int = 3840 * 2160
-    frame_rates: tuple[int, ...] = ()  # frames a second; empty: any from 1 to 60
-    max_candidates: int = 1  # clips one operation can bring
-    audio: bool = False
-    seed: bool = False
-    first_frame: bool = False
-    last_frame: bool = False
-    max_references: int = 0
-    durations_with_references: tuple[float, ...] = ()
-    price_per_second: Decimal = Decimal(0)  # US dollars a second of one clip
-    poll_seconds: float = 10.0  # how long to wait between two questions
-    timeout_seconds: float = 900.0  # after which an operation is given up
-    settling_seconds: float = 120.0  # how long a lost submit may still turn up at the service
+__all__ = ["Cancellable", "Capabilities", "Findable", "VideoService"]
 
 
 class VideoService(Protocol):

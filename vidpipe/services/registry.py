@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vidpipe.boundary import slow
+from vidpipe.domain.catalogue import guess, read_catalogue
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import SetupError
 from vidpipe.services.base import Cancellable, Capabilities, Findable, VideoService
@@ -35,7 +33,7 @@ def open_service(name: str, settings: Settings) -> VideoService:
                 )
             )
         case "footage":
-            return guarded(FootageService(settings.work / "footage"))
+            return guarded(FootageService(settings.home / "footage"))
         case _:
             raise SetupError(
                 f"the service {name} is described in the configuration, but there is no adapter for it.",
@@ -55,53 +53,18 @@ def default_model(name: str, settings: Settings) -> str:
 
 def capabilities(name: str, model: str, settings: Settings) -> Capabilities:
     """What `model` of the service `name` can do; raises SetupError, with a guess, where either is unknown."""
-    models = _described(name, settings).get("models")
-    if not isinstance(models, Mapping) or model not in models:
-        known = models if isinstance(models, Mapping) else ()
-        raise SetupError(f"the service {name} has no model {model!r}.", remedy=_guess(model, known))
-    found = models[model] or {}
-    where = f"services.{name}.models.{model}"
-    allowed = {part.name for part in fields(Capabilities)} - {"model"}
-    for key in found:
-        if key not in allowed:
-            raise SetupError(f"{where} has a key that nothing reads: {key!r}.", remedy=_guess(str(key), allowed))
-    try:
-        return Capabilities(model=model, **{key: _value(key, value) for key, value in found.items()})
-    except (TypeError, ValueError, InvalidOperation) as error:
-        raise SetupError(f"{where} cannot be used: {error}", remedy="See config/services.yaml for its shape.") from error
+    _described(name, settings)
+    found = read_catalogue({name: settings.services[name]})[name].models
+    if model not in found:
+        raise SetupError(f"the service {name} has no model {model!r}.", remedy=guess(model, found))
+    return found[model]
 
 
 def _described(name: str, settings: Settings) -> Mapping[str, Any]:
     found = settings.services.get(name)
     if not isinstance(found, Mapping):
-        raise SetupError(f"there is no service {name!r}.", remedy=_guess(name, settings.services))
+        raise SetupError(f"there is no service {name!r}.", remedy=guess(name, settings.services))
     return found
-
-
-def _guess(word: str, known: Iterable[str]) -> str:
-    choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, 1, 0.6)
-    return f"Did you mean {near[0]}?" if near else f"There is: {', '.join(choices) or 'nothing'}."
-
-
-def _value(key: str, value: Any) -> Any:
-    """One figure of config/services.yaml in the type that Capabilities has; a wrong one raises."""
-    if key == "price_per_second":
-        price = Decimal(str(value))
-        if not price.is_finite() or price < 0:
-            raise ValueError(f"{key} should be 0 or more, not {value!r}")
-        return price
-    if key == "sizes":
-        return tuple((int(width), int(height)) for width, height in value)
-    if key == "frame_rates":
-        return tuple(int(rate) for rate in value)
-    if key in ("durations", "durations_with_references"):
-        return tuple(float(seconds) for seconds in value)
-    if key in ("audio", "seed", "first_frame", "last_frame"):
-        if not isinstance(value, bool):
-            raise ValueError(f"{key} should be true or false, not {value!r}")
-        return value
-    return int(value) if key in ("max_pixels", "max_candidates", "max_references") else float(value)
 
 
 class Guarded:

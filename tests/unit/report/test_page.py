@@ -85,7 +85,7 @@ def hostile(text: str) -> Report:
 def test_text_from_outside_is_never_markup(text: str) -> None:
     reader, calm = Reader(page(hostile(text))), Reader(page(hostile("calm")))
     assert [tag for tag, _ in reader.elements] == [tag for tag, _ in calm.elements]
-    assert text.replace("`", "") in reader.words.replace("`", "")
+    assert text in reader.words
     assert not [
         key for _, attributes in reader.elements for key in attributes if key.startswith("on") or key == "style"
     ]

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shlex
 
-from tests.unit.report.made import move, report, scene, take, unfinished, without_clip
+from tests.unit.report.made import move, name, report, scene, take, unfinished, without_clip
 from vidpipe.domain.states import ProjectState, SceneState, TakeState
 from vidpipe.report import remedies
+from vidpipe.report.remedies import Command
 
 
 def test_a_shot_refused_for_its_words_is_to_be_reworded() -> None:
     refused = take(state=TakeState.REFUSED, error="policy: the words were refused")
     shot = without_clip(0, SceneState.BLOCKED, "policy", "gave_up", takes=(refused,))
-    assert "Reword" in remedies.for_scene(report(shot), shot)
+    assert "Reword" in str(remedies.for_scene(report(shot), shot))
 
 
 def test_a_shot_without_a_fallback_is_told_of_one() -> None:
     broken = take(state=TakeState.FAILED, error="it broke")
     shot = without_clip(0, SceneState.BLOCKED, "it broke", "gave_up", takes=(broken,))
-    assert "fallback" in remedies.for_scene(report(shot), shot)
+    assert "fallback" in str(remedies.for_scene(report(shot), shot))
 
 
 def test_an_unclear_purchase_is_never_told_to_be_bought_again() -> None:
@@ -26,15 +27,19 @@ def test_an_unclear_purchase_is_never_told_to_be_bought_again() -> None:
         0, SceneState.GENERATING, "", "started", takes=(take(state=TakeState.UNCERTAIN, error="the answer was lost"),)
     )
     assert shot.troubled
-    assert "retry" not in remedies.for_scene(report(shot), shot)
+    assert "retry" not in str(remedies.for_scene(report(shot), shot))
 
 
 def test_a_hostile_label_stays_one_word_of_the_command() -> None:
-    label = "'; rm -rf ~ #\u202e"
+    label = "'; rm -rf ~ `id` #\u202e"
     shot = without_clip(0, SceneState.BLOCKED, "it broke", "gave_up", label=label)
-    command = remedies.for_scene(report(shot), shot).split("`")[1]
-    assert shlex.split(command)[:2] == ["vidpipe", "retry"]
-    assert len(shlex.split(command)) == 4
+    commands = [part.line for part in remedies.for_scene(report(shot), shot).parts if isinstance(part, Command)]
+    assert shlex.split(commands[0]) == [
+        "vidpipe",
+        "retry",
+        str(name("film"))[:8],
+        label[:-1] + "\N{REPLACEMENT CHARACTER}",
+    ]
 
 
 def test_what_a_person_left_out_is_no_trouble_and_what_the_film_gave_up_is() -> None:
@@ -54,7 +59,7 @@ def test_the_reason_is_the_one_it_ended_with() -> None:
 
 
 def test_a_done_film_needs_nothing_and_every_other_says_how_to_go_on() -> None:
-    assert remedies.for_film(report()) == ""
-    assert "follow" in remedies.for_film(unfinished(report()))
+    assert str(remedies.for_film(report())) == ""
+    assert "follow" in str(remedies.for_film(unfinished(report())))
     for state in (ProjectState.PAUSED, ProjectState.FAILED, ProjectState.WAITING, ProjectState.CANCELLED):
-        assert "`vidpipe" in remedies.for_film(report(state=state))
+        assert "`vidpipe" in str(remedies.for_film(report(state=state)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +79,7 @@ def test_sums_count_what_scenes_waited_and_what_ran_beside() -> None:
 )
 def test_a_lane_never_overlaps_and_never_says_the_same_step_twice_running(drawn: list[tuple[str, int, int]]) -> None:
     found = lane([Span(step, start, start + length) for step, start, length in drawn])
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         assert one.end <= other.start
         assert one.end < other.start or one.step != other.step
 

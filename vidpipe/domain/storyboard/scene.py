@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vidpipe.domain.catalogue import FOOTAGE, Catalogue, ModelFacts, fallback_of
+from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of
 from vidpipe.domain.storyboard.files import MOST_FOOTAGE, MOST_IMAGE, Folder
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import AssetSpec, FootageSpec, FrameSpec, SceneSpec, TransitionSpec
@@ -77,7 +77,7 @@ class Draft:
 
     spec: SceneSpec
     scope: Scope
-    facts: ModelFacts | None
+    facts: Capabilities | None
     transition_where: Where = ()
     after: list[str] = field(default_factory=list)
 
@@ -128,7 +128,7 @@ def read_scene(scope: Scope, label: str, previous: str | None, setting: Setting)
     return Draft(spec, scope, facts, transition_where)
 
 
-def _service(scope: Scope, setting: Setting) -> tuple[str, ModelFacts | None]:
+def _service(scope: Scope, setting: Setting) -> tuple[str, Capabilities | None]:
     """The service, and the model that belongs to it: one named with it or nearer, else its default one."""
     found = scope.find("service")
     if "footage" in scope.own and (found is None or found.level > 0):
@@ -173,7 +173,9 @@ def _prompt(scope: Scope, service: str, setting: Setting) -> str:
     return prompt
 
 
-def _length(scope: Scope, service: str, facts: ModelFacts | None, setting: Setting) -> tuple[FootageSpec | None, float]:
+def _length(
+    scope: Scope, service: str, facts: Capabilities | None, setting: Setting
+) -> tuple[FootageSpec | None, float]:
     """The footage, if it is a filmed scene, and the scene's duration in seconds."""
     footage = _footage(scope, service, setting)
     found = scope.find("duration")
@@ -233,7 +235,7 @@ def _candidates(scope: Scope, service: str, setting: Setting) -> int:
     return asked if setting.quality_mode else 1
 
 
-def _fallback(scope: Scope, service: str, facts: ModelFacts | None, setting: Setting) -> str:
+def _fallback(scope: Scope, service: str, facts: Capabilities | None, setting: Setting) -> str:
     """The fallback, unless it was set for all scenes and has no meaning for this one."""
     found = scope.find("fallback")
     if found is None:

@@ -93,11 +93,13 @@ class ProceduralService:
         """Ask once. A client a question: the wave may run each in a loop of its own, and it costs under 1 ms."""
         transport = httpx.AsyncHTTPTransport(verify=self._no_tls, uds=self._socket)
         try:
-            async with httpx.AsyncClient(
-                transport=transport, base_url=self._base, timeout=self._poll, trust_env=False
-            ) as client:
-                async with client.stream("GET", f"/v1/operations/{_checked(operation)}") as stream:
-                    answer = await _read_async(stream)
+            async with (
+                httpx.AsyncClient(
+                    transport=transport, base_url=self._base, timeout=self._poll, trust_env=False
+                ) as client,
+                client.stream("GET", f"/v1/operations/{_checked(operation)}") as stream,
+            ):
+                answer = await _read_async(stream)
         except httpx.HTTPError as error:
             raise Transient(f"{self.name} did not answer a poll: {type(error).__name__} {error}") from error
         self._readable(answer, f"the operation {operation}")
@@ -122,7 +124,9 @@ class ProceduralService:
                 clips.append(RemoteClip(int(clip["number"]), {"number": int(clip["number"])}, clip.get("seed")))
         filtered = int(found.get("filtered") or 0)
         if not clips and filtered:
-            raise Refused(f"{self.name}: all {filtered} clips of {operation} were withheld by its filter", kind="policy")
+            raise Refused(
+                f"{self.name}: all {filtered} clips of {operation} were withheld by its filter", kind="policy"
+            )
         if not clips:
             raise Broken(f"{self.name}: {operation} is done and brought no clip")
         reasons = ("withheld by the service's filter",) * filtered
@@ -134,7 +138,10 @@ class ProceduralService:
             raise FileExistsError(f"{dest} is there already")
         part = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.part")
         try:
-            with self._asking(f"clip {clip.number} of {operation}") as client, client.stream("GET", self._clip(operation, clip)) as answer:
+            with (
+                self._asking(f"clip {clip.number} of {operation}") as client,
+                client.stream("GET", self._clip(operation, clip)) as answer,
+            ):
                 if answer.status_code != 200:
                     self._readable(_read(answer), f"clip {clip.number} of {operation}")
                 _save(answer, part)
@@ -205,8 +212,9 @@ def _parts(request: VideoRequest, stack: ExitStack) -> list[tuple[str, tuple[str
     order = {
         "token": request.token, "model": request.model, "prompt": request.prompt, "duration": request.duration,
         "width": request.width, "height": request.height, "fps": request.fps, "count": request.count,
-        "audio": request.audio, "negative_prompt": request.negative_prompt, "label": request.label, "shot": request.shot,
-        "camera": request.camera, "references": [ref.description or ref.tag for ref in request.references],
+        "audio": request.audio, "negative_prompt": request.negative_prompt, "label": request.label,
+        "shot": request.shot, "camera": request.camera,
+        "references": [ref.description or ref.tag for ref in request.references],
     }  # fmt: skip
     if request.seed is not None:
         order["seed"] = request.seed % OPEN_ENDED_SEED
@@ -296,5 +304,3 @@ def _amount(value: object) -> Decimal | None:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-

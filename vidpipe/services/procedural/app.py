@@ -2,7 +2,8 @@
 
     POST   /v1/operations               multipart: `request` (JSON, see wire) and images; 202 {"name"}
     GET    /v1/operations?token=T       {"operations": [names]}
-    GET    /v1/operations/NAME          {"state": queued|running|done|failed|refused|cancelled, "progress", "clips", ...}
+    GET    /v1/operations/NAME          {"state": queued|running|done|failed|refused|cancelled,
+                                         "progress", "clips", "filtered", "charged", ...}
     DELETE /v1/operations/NAME          {"cancelled": true|false}
     GET    /v1/operations/NAME/clips/N  the MP4; ranges can be asked for
     GET    /v1/bill[?token=T]           {"rows": [...], "total"}
@@ -37,7 +38,13 @@ from vidpipe.services.procedural.bill import Books, ClipRow, Operation
 from vidpipe.services.procedural.faults import Faults, read_faults
 from vidpipe.services.procedural.renderers import Renderers, clip_path
 from vidpipe.services.procedural.wire import (
-    MOST_BODY, Malformed, Order, Unable, read_images, read_order, split_multipart,
+    MOST_BODY,
+    Malformed,
+    Order,
+    Unable,
+    read_images,
+    read_order,
+    split_multipart,
 )  # fmt: skip
 
 RETRY_AFTER = 1  # seconds, told with 429 and 503
@@ -186,7 +193,9 @@ class Desk:
         """Stop an operation; false where it has ended or its clips are rendered."""
         operation = self._operation(request)
         early = status_of(self._settle(operation), time.time())["state"] in ("queued", "running")
-        return JSONResponse({"cancelled": early and self.books.end(operation.name, "cancelled", "cancelled by the client")})
+        return JSONResponse(
+            {"cancelled": early and self.books.end(operation.name, "cancelled", "cancelled by the client")}
+        )
 
     async def fetch(self, request: Request) -> Response:
         """A finished clip's file."""
@@ -234,7 +243,12 @@ def status_of(operation: Operation, now: float) -> dict[str, Any]:
         state = "done" if rendered and now >= operation.ready_at else "running" if begun else "queued"
     whole = max(operation.ready_at - operation.accepted, 1e-6)
     passed = min(1.0, (now - operation.accepted) / whole)
-    answer: dict[str, Any] = {"name": operation.name, "state": state, "reason": operation.reason, "model": operation.order.model}
+    answer: dict[str, Any] = {
+        "name": operation.name,
+        "state": state,
+        "reason": operation.reason,
+        "model": operation.order.model,
+    }
     answer["progress"] = 1.0 if state == "done" else round(min(passed, len(ended) / len(clips)) * 0.99, 3)
     if state == "done":
         answer["clips"] = [_clip_answer(clip) for clip in clips if clip.state in ("done", "failed")]

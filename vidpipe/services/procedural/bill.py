@@ -176,11 +176,13 @@ class Books:
         """End an operation that still works: failed, refused or cancelled; nothing of it is charged."""
         with self._transaction():
             changed = self._db.execute(
-                "update operations set state = ?, reason = ? where name = ? and state = 'working'", (state, reason, operation)
+                "update operations set state = ?, reason = ? where name = ? and state = 'working'",
+                (state, reason, operation),
             )
             if changed.rowcount:
                 self._db.execute(
-                    "update clips set state = 'cancelled' where operation = ? and state in ('queued', 'rendering')", (operation,)
+                    "update clips set state = 'cancelled' where operation = ? and state in ('queued', 'rendering')",
+                    (operation,),
                 )
                 self._give_back("operation = ?", (operation,))
         return bool(changed.rowcount)

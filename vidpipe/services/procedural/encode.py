@@ -96,7 +96,13 @@ def _picture(planes: Planes, width: int, height: int, index: int, fps: int) -> a
 
 
 def _send_sound(
-    container: OutputContainer, audio: AudioStream, sound: NDArray[np.float32], sent: int, due: int, *, last: bool = False
+    container: OutputContainer,
+    audio: AudioStream,
+    sound: NDArray[np.float32],
+    sent: int,
+    due: int,
+    *,
+    last: bool = False,
 ) -> int:
     """Encode whole AAC frames of sound up to sample `due`; returns how many samples were sent."""
     while due - sent >= AAC_FRAME or (last and sent < due):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 
 from vidpipe.services.procedural.bill import Books, Operation
 from vidpipe.services.procedural.faults import IN_THE_CLIP
 
+LOG = logging.getLogger(__name__)
 MOST_TRIES = 3
 LONGEST = 300.0  # seconds a clip may take to render
 ANSWER_LIMIT = 64 * 1024  # bytes of one line
@@ -80,7 +82,9 @@ class Renderers:
         self._children.add(child)
         return child
 
-    async def _ask(self, child: asyncio.subprocess.Process, operation: Operation, number: int) -> dict[str, object] | None:
+    async def _ask(
+        self, child: asyncio.subprocess.Process, operation: Operation, number: int
+    ) -> dict[str, object] | None:
         """One job and its answer; None where the process died at it or took too long (it is then killed)."""
         assert child.stdin is not None and child.stdout is not None
         try:
@@ -88,7 +92,7 @@ class Renderers:
             await child.stdin.drain()
             line = await asyncio.wait_for(child.stdout.readline(), LONGEST)
         except (TimeoutError, ConnectionError, ValueError) as error:
-            print(f"renderer {child.pid}: {type(error).__name__} {error}", file=sys.stderr, flush=True)
+            LOG.warning("renderer %d: %s %s", child.pid, type(error).__name__, error)
             line = b""
         if line.endswith(b"\n"):
             answer: dict[str, object] = json.loads(line)
@@ -96,7 +100,7 @@ class Renderers:
         if child.returncode is None:
             child.kill()
         await child.wait()
-        print(f"renderer {child.pid} ended with {child.returncode}; {operation.name}/{number} is tried again", file=sys.stderr, flush=True)
+        LOG.warning("renderer %d ended with %s; %s/%d waits again", child.pid, child.returncode, operation.name, number)
         return None
 
     def _job(self, operation: Operation, number: int) -> bytes:

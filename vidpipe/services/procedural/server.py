@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -50,7 +51,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
-        print(self._ready, flush=True)
+        sys.stdout.write(f"{self._ready}\n")
+        sys.stdout.flush()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -69,12 +71,16 @@ def listen(uds: Path | None, port: int | None) -> tuple[socket.socket, str]:
         return _listen_unix(uds), f"http+unix://{quote(str(uds), safe='')}"
     except OSError as error:
         place = f"the port {port}" if uds is None else str(uds)
-        raise SetupError(f"the procedural service cannot listen on {place}: {error}", remedy="Choose another.") from error
+        raise SetupError(
+            f"the procedural service cannot listen on {place}: {error}", remedy="Choose another."
+        ) from error
 
 
 def _listen_unix(path: Path) -> socket.socket:
     if len(os.fsencode(path)) > SOCKET_LIMIT:
-        raise SetupError(f"the socket's path {path} is longer than {SOCKET_LIMIT} bytes", remedy="Choose a shorter folder.")
+        raise SetupError(
+            f"the socket's path {path} is longer than {SOCKET_LIMIT} bytes", remedy="Choose a shorter folder."
+        )
     if path.is_socket() and not _answers(path):
         path.unlink()  # left by a server that was killed
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -105,7 +111,9 @@ def owned(folder: Path) -> Iterator[IO[str]]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise SetupError(f"another procedural service works in {folder}", remedy="Stop it, or choose another --dir.") from error
+            raise SetupError(
+                f"another procedural service works in {folder}", remedy="Stop it, or choose another --dir."
+            ) from error
         yield lock
 
 
@@ -120,7 +128,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--renderers", type=int, default=2, help="renderer processes")
     parser.add_argument("--price", type=_price, default=Decimal(0), help="US dollars a second of one clip")
     parser.add_argument("--faults", action="store_true", help="heed [fault: ...] in prompts; see faults.py")
-    parser.add_argument("--fault", action="append", default=[], metavar="FAULT", help="for every request, e.g. '503 x2'")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="FAULT", help="for every request, e.g. '503 x2'"
+    )
     options = parser.parse_args(argv)
     if not 1 <= options.renderers <= 32 or not 0 <= options.latency <= 86_400:
         parser.error("--renderers is 1 to 32, --latency 0 to 86400")
@@ -144,11 +154,18 @@ def _price(text: str) -> Decimal:
 def main(argv: list[str] | None = None) -> int:
     """Serve until told to end; the exit status."""
     given = _arguments(argv)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     try:
         with owned(given.dir):
             made, url = listen(given.uds, given.port)
             options = Options(
-                given.dir.absolute(), given.name, given.latency, given.renderers, given.price, given.faults, tuple(given.fault)
+                given.dir.absolute(),
+                given.name,
+                given.latency,
+                given.renderers,
+                given.price,
+                given.faults,
+                tuple(given.fault),
             )
             config = uvicorn.Config(
                 make_app(options), http=Protocol, ws="none", loop="asyncio", log_level="warning", access_log=False,
@@ -158,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
             if given.uds is not None:
                 given.uds.unlink(missing_ok=True)
     except SetupError as error:
-        print(f"{given.name}: {error.message} {error.remedy}", file=sys.stderr)
+        sys.stderr.write(f"{given.name}: {error.message} {error.remedy}\n")
         return 2
     return 0
 

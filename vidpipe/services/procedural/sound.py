@@ -43,7 +43,12 @@ WEATHER: dict[str, tuple[tuple[float, float, float, float, float], ...]] = {
     "fog": ((180, 1.0, 0.3, 0.5, 0.15),),
 }
 # Chords by the hour, in semitones over A2; a warm major, an open fifth, a minor with a ninth.
-CHORDS = {"dawn": (0, 7, 12, 16, 19), "day": (3, 10, 15, 19, 22), "dusk": (-4, 3, 8, 15, 19), "night": (0, 7, 12, 15, 23)}
+CHORDS = {
+    "dawn": (0, 7, 12, 16, 19),
+    "day": (3, 10, 15, 19, 22),
+    "dusk": (-4, 3, 8, 15, 19),
+    "night": (0, 7, 12, 15, 23),
+}
 
 
 def ambient(wanted: Wanted, seed: int, seconds: float) -> Wave:
@@ -61,7 +66,9 @@ def ambient(wanted: Wanted, seed: int, seconds: float) -> Wave:
     return _fade(_levelled(both))
 
 
-def _bed(rng: np.random.Generator, count: int, time: Wave, bands: tuple[tuple[float, float, float, float, float], ...]) -> Wave:
+def _bed(
+    rng: np.random.Generator, count: int, time: Wave, bands: tuple[tuple[float, float, float, float, float], ...]
+) -> Wave:
     """Noise in bands, each swelling at its own pace."""
     size = 1 << max(8, (count - 1).bit_length())
     frequency = np.fft.rfftfreq(size, 1 / RATE)

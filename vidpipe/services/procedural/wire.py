@@ -101,7 +101,7 @@ def _limits(order: Order) -> tuple[tuple[bool, str], ...]:
         (len(order.negative_prompt) > MOST_TEXT, f"the negative prompt is longer than {MOST_TEXT} characters"),
         (not LEAST_SECONDS <= order.duration <= MOST_SECONDS,
          f"a clip lasts {LEAST_SECONDS:g} to {MOST_SECONDS:g} s; {order.duration:g} s were asked for"),
-        (order.fps not in FRAME_RATES, f"{order.fps} frames a second: only {', '.join(map(str, FRAME_RATES))} can be had"),
+        (order.fps not in FRAME_RATES, f"{order.fps} frames a second; there are {', '.join(map(str, FRAME_RATES))}"),
         (any(side % 2 or not LEAST_SIDE <= side <= MOST_SIDE for side in sides) or sides[0] * sides[1] > MOST_PIXELS,
          f"{sides[0]}x{sides[1]}: sides are even, {LEAST_SIDE} or more, and {MOST_PIXELS} pixels is the most"),
         (not 1 <= order.count <= MOST_CLIPS, f"{order.count} clips: an operation brings 1 to {MOST_CLIPS}"),

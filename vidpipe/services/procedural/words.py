@@ -62,8 +62,61 @@ SUBJECTS: Mapping[str, str] = {
     "robot": "robot android machine droid",
     "balloon": "balloon airship",
 }
-WALKING = frozenset("walk walking run running stroll hurry cross climb march wander follow chase approach".split())
-STILL = frozenset("stand standing sit sitting wait waiting look looking watch watching read lean sleep".split())
+WALKING = frozenset(
+    {
+        "walk",
+        "walking",
+        "run",
+        "running",
+        "stroll",
+        "hurry",
+        "cross",
+        "climb",
+        "march",
+        "wander",
+        "follow",
+        "chase",
+        "approach",
+    }
+)
+LONG_HAIR = frozenset(
+    {"woman", "girl", "she", "her", "mother", "queen", "lady", "sister", "grandmother", "heroine", "daughter"}
+)
+SHORT_HAIR = frozenset(
+    {
+        "man",
+        "boy",
+        "he",
+        "him",
+        "his",
+        "father",
+        "king",
+        "captain",
+        "sailor",
+        "fisherman",
+        "brother",
+        "grandfather",
+        "son",
+        "guard",
+    }
+)
+STILL = frozenset(
+    {
+        "stand",
+        "standing",
+        "sit",
+        "sitting",
+        "wait",
+        "waiting",
+        "look",
+        "looking",
+        "watch",
+        "watching",
+        "read",
+        "lean",
+        "sleep",
+    }
+)
 CAMERA_WORDS = (
     (r"\bpan(?:s|ning)?\b", "pan"), (r"\btilt(?:s|ing)?\b", "tilt"), (r"\bzoom(?:s|ing)?\b", "zoom"),
     (r"\b(?:dolly|push(?:es)? in|pull(?:s)? back|push-in)\b", "dolly"), (r"\btrack(?:s|ing)?\b", "track"),
@@ -94,6 +147,7 @@ class Wanted:
     subjects: tuple[str, ...]  # keys of SUBJECTS, most prominent first
     camera: str  # static, pan-left, ... as in the storyboard
     shot: str  # close-up, wide, ...
+    long_hair: bool  # of the first person
     walks: bool  # whether people walk, or stand
     digest: int  # of the prompt's text: what it leaves open is chosen from this
 
@@ -107,6 +161,8 @@ def read_words(prompt: str, *, camera: str = "", shot: str = "", negative: str =
     places = _ranked(tokens, PLACES)
     subjects = _ranked(tokens, SUBJECTS)
     place = places[0] if places else _open_place(subjects, digest)
+    if place == "city" and "street" in places:
+        place = "street"
     weather = _weather(tokens, place, digest)
     times = _ranked(tokens, TIMES)
     time = times[0] if times else ("dusk", "day", "dawn", "day", "dusk")[digest % 5]
@@ -119,6 +175,7 @@ def read_words(prompt: str, *, camera: str = "", shot: str = "", negative: str =
         subjects=_cast(subjects, place),
         camera=_camera(camera.strip().lower(), text),
         shot=framing,
+        long_hair=not any(token in SHORT_HAIR for token in tokens) or any(token in LONG_HAIR for token in tokens),
         walks=any(token in WALKING for token in tokens) or (framing in ("wide", "establishing") and not still),
         digest=digest,
     )

@@ -105,10 +105,9 @@ def bomb(levels: int, width: int) -> str:
     ],
     ids=["billion laughs", "one wide alias many times", "merged into one another", "a million ones"],
 )
-def test_a_yaml_bomb_is_refused_within_a_second(tmp_path: Path, text: str) -> None:
-    began = time.monotonic()
+@pytest.mark.timeout(30)  # unfolded they would take hours
+def test_a_yaml_bomb_is_refused_before_it_unfolds(tmp_path: Path, text: str) -> None:
     lines = said(tmp_path, text)
-    assert time.monotonic() - began < 1
     assert "unfolds into more than 50,000 values" in lines[0]
 
 

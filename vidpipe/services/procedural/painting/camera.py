@@ -74,6 +74,10 @@ def crop_at(move: Move, part: float, time: float, width: int, height: int) -> Bo
     x, y = (width - w) / 2, (height - h) * 0.55
     if move.shake:
         x += move.shake * width * (math.sin(time * 2.1) + 0.6 * math.sin(time * 4.7 + 1) + 0.25 * math.sin(time * 11.3))
-        y += move.shake * width * (math.sin(time * 1.7 + 2) + 0.5 * math.sin(time * 5.3) + 0.25 * math.sin(time * 12.1 + 1))
+        y += (
+            move.shake
+            * width
+            * (math.sin(time * 1.7 + 2) + 0.5 * math.sin(time * 5.3) + 0.25 * math.sin(time * 12.1 + 1))
+        )
     x, y = min(max(0.0, x), width - w), min(max(0.0, y), height - h)
     return x, y, x + w, y + h

@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from vidpipe.services.procedural.painting import figures, vehicles
+from vidpipe.services.procedural.painting.approaching import Approaching
+from vidpipe.services.procedural.painting.cards import Card
 from vidpipe.services.procedural.painting.figures import COATS, HAIR, SKIN, Look
+from vidpipe.services.procedural.painting.framing import SIZES, ground_y, stand_x
 from vidpipe.services.procedural.painting.land import ridge_sheet, shade
-from vidpipe.services.procedural.painting.noise import line_noise, smoothstep
-from vidpipe.services.procedural.painting.plate import Canvas, Colour, Plate, Point, Sheet, mix, times
+from vidpipe.services.procedural.painting.noise import line_noise
+from vidpipe.services.procedural.painting.plate import Canvas, Colour, Point, Sheet, mix, times
 from vidpipe.services.procedural.painting.sky import glow_sheet
 from vidpipe.services.procedural.painting.stage import Element, Eye, Stage
 from vidpipe.services.procedural.painting.wild import layer, lone_tree
@@ -23,7 +25,6 @@ Way = Callable[[float], Point]
 WATER = ("sea", "harbour", "lighthouse", "river")
 FLYING = ("bird", "balloon")
 AFLOAT = ("boat", "ship")
-SIZES = {"establishing": 0.15, "wide": 0.27, "full": 0.56, "medium": 0.8, "two-shot": 0.72, "over-shoulder": 0.62, "close-up": 1.06, "insert": 1.0, "pov": 0.3}
 BUSTS = ("close-up", "medium", "two-shot", "over-shoulder", "insert")
 
 
@@ -57,6 +58,41 @@ def paint_cast(stage: Stage, references: tuple[Path, ...], *, mirrored: bool) ->
     subjects = wanted.subjects if wanted.shot != "pov" else tuple(name for name in wanted.subjects if name != "person")
     for index, name in enumerate(subjects[1:] if references and subjects else subjects):
         made += _enter(stage, name, index, len(subjects))
+    return made + (_extras(stage) if wanted.shot not in BUSTS else [])
+
+
+def _extras(stage: Stage) -> list[Element]:
+    """Small life where nobody was asked for, so that a still camera never shows a still picture."""
+    place, light = stage.wanted.place, stage.wanted.time != "night"
+    if place in ("street", "harbour") and not set(stage.wanted.subjects) & {"person", "two people", "robot"}:
+        return _passers_by(stage)
+    gulls = place in ("sea", "lighthouse", "desert", "city", "mountains", "river") and stage.wanted.weather != "storm"
+    if gulls and light and "bird" not in stage.wanted.subjects:
+        return _flock(stage, 3)
+    return []
+
+
+def _passers_by(stage: Stage) -> list[Element]:
+    """Two people far down the street, or along the quay."""
+    made: list[Element] = []
+    u, rng = stage.u, stage.rng("passers-by")
+    coats = ((0.30, 0.32, 0.40), (0.52, 0.40, 0.30))
+    for index in range(2):
+        tall = (72.0 - 14 * index) * u if stage.wanted.place == "street" else (62.0 - 6 * index) * u
+        foot = stage.horizon + (72 - 16 * index) * u if stage.wanted.place == "street" else ground_y(stage) - 3 * u
+        look = replace(_look(stage, index), coat=in_light(stage, coats[index]), scarf=in_light(stage, (0.75, 0.7, 0.6)))
+        heading = 1 if (index + stage.seed) % 2 else -1
+        poses = figures.walker(look, tall, step=True)
+        if heading < 0:
+            poses = [_turned(sheet) for sheet in poses]
+        x = stage.width * (0.5 - heading * float(rng.uniform(0.05, 0.2)))
+        speed = min(0.62 * tall, 0.35 * stage.width / max(1.0, stage.seconds)) * heading
+
+        def way(time: float, x: float = x, foot: float = foot, speed: float = speed) -> Point:
+            return x + speed * time, foot
+
+        depth = 0.57 - 0.005 * index if stage.wanted.place == "street" else 0.79 + 0.005 * index
+        made.append(Actor(lit(stage, poses, x, 0.5), depth, way, figures.POSES * abs(speed) / (0.66 * tall)))
     return made
 
 
@@ -78,36 +114,20 @@ def _enter(stage: Stage, name: str, index: int, among: int) -> list[Element]:
         return _flock(stage)
     if name == "tree":
         size = SIZES.get(stage.wanted.shot, 0.3)
-        return [lone_tree(stage, 0.6, stage.width * 0.56, _ground(stage), stage.height * min(0.95, 0.35 + size))]
+        return [lone_tree(stage, 0.6, stage.width * 0.56, ground_y(stage), stage.height * min(0.95, 0.35 + size))]
     makers = {"car": _car, "train": _train, "rocket": _rocket, "balloon": _balloons, "house": _house}
     return makers[name](stage) if name in makers else [_animal(stage, name, index, among)]
 
 
-def _ground(stage: Stage) -> float:
-    """Where feet stand in the foreground, world y."""
-    u, place = stage.u, stage.wanted.place
-    if place == "harbour":
-        return stage.height - 52 * u
-    if place in ("sea", "lighthouse"):
-        return stage.height - 46 * u
-    if place == "room":
-        return stage.height * 0.94
-    if place == "river":
-        return stage.height - 36 * u
-    if place == "city":
-        return stage.horizon + 92 * u
-    return stage.horizon + (stage.height - stage.horizon) * (0.52 if stage.wanted.shot == "establishing" else 0.66)
-
-
-def _stand_x(stage: Stage) -> float:
-    """A third of the frame, on the side away from the sun, so that light falls on the face."""
-    near = 0.36 if stage.sun[0] > stage.width / 2 else 0.64
-    return stage.width * (near + 0.05 * float(stage.rng("stand").uniform(-1, 1)))
-
-
 def in_light(stage: Stage, colour: Colour, depth: float = 0.86) -> Colour:
-    """A costume's colour at this hour: shaded, but not lost."""
-    return mix(shade(stage, colour, depth), times(colour, 0.85), 0.28 if stage.wanted.time != "night" else 0.12)
+    """A costume's colour at this hour: shaded, but not lost; lamps light a room, the sun is bare in space."""
+    if stage.wanted.place == "space":
+        return times(colour, 0.96)
+    if stage.wanted.place == "room":
+        lamp = mix((0.96, 0.95, 0.92), (1.0, 0.80, 0.58), stage.palette.lamps)
+        return times(colour, times(lamp, 0.92 - 0.2 * stage.palette.lamps))
+    own = {"day": 0.3, "night": 0.16}.get(stage.wanted.time, 0.26) + (0.14 if stage.wanted.shot in BUSTS else 0.0)
+    return mix(shade(stage, colour, depth), times(colour, 0.8), own)
 
 
 def lit(stage: Stage, sheets: list[Sheet], x: float, strength: float = 0.75) -> list[Sheet]:
@@ -127,7 +147,7 @@ def _look(stage: Stage, index: int) -> Look:
     return Look(
         coat=in_light(stage, COATS[pick]), dark=in_light(stage, (0.18, 0.19, 0.26)), skin=in_light(stage, SKIN[pick]),
         hair=in_light(stage, HAIR[pick]), scarf=in_light(stage, ((0.93, 0.83, 0.62), (0.86, 0.42, 0.36))[pick % 2]),
-        long_hair=pick % 2 == 0,
+        long_hair=stage.wanted.long_hair == (index % 2 == 0),
     )  # fmt: skip
 
 
@@ -140,7 +160,7 @@ def _shadow(stage: Stage, wide: float) -> Sheet:
 
 
 def _people(stage: Stage, name: str, index: int) -> list[Element]:
-    shot, x = stage.wanted.shot, _stand_x(stage)
+    shot, x = stage.wanted.shot, stand_x(stage)
     if stage.wanted.place == "space":
         return [_floating(stage, name)]
     if name != "robot" and shot in BUSTS:
@@ -148,7 +168,10 @@ def _people(stage: Stage, name: str, index: int) -> list[Element]:
     tall = stage.height * min(0.8, SIZES.get(shot, 0.27)) * (0.94 if index else 1.0)
     tall *= 1.35 if stage.wanted.place == "room" and shot == "wide" else 1.0
     count = 2 if name == "two people" else 1
-    return [_one(stage, name, x + (index * 0.9 + number * 0.62) * tall * 0.7, tall * (1 - 0.07 * number), index + number) for number in range(count)]
+    return [
+        _one(stage, name, x + (index * 0.9 + number * 0.62) * tall * 0.7, tall * (1 - 0.07 * number), index + number)
+        for number in range(count)
+    ]
 
 
 def _one(stage: Stage, name: str, x: float, tall: float, number: int) -> Element:
@@ -162,7 +185,7 @@ def _one(stage: Stage, name: str, x: float, tall: float, number: int) -> Element
     if heading < 0:
         poses = [_turned(sheet) for sheet in poses]
     speed = min(0.62 * tall, 0.42 * stage.width / max(1.0, stage.seconds)) if walks else 0.0
-    foot = _ground(stage) - 3 * stage.u * number
+    foot = ground_y(stage) - 3 * stage.u * number
     rate = figures.POSES * (speed / (0.66 * tall) if walks else 0.45)
     return Actor(
         lit(stage, poses, x), 0.80 + 0.01 * number, lambda time: (x + heading * speed * time, foot), rate,
@@ -173,7 +196,9 @@ def _one(stage: Stage, name: str, x: float, tall: float, number: int) -> Element
 def _turned(sheet: Sheet) -> Sheet:
     """Mirrored about its foot point."""
     right = -(sheet.left + sheet.cover.shape[1])
-    return Sheet(np.ascontiguousarray(sheet.rgb[:, :, ::-1]), np.ascontiguousarray(sheet.cover[:, ::-1]), right, sheet.top)
+    return Sheet(
+        np.ascontiguousarray(sheet.rgb[:, :, ::-1]), np.ascontiguousarray(sheet.cover[:, ::-1]), right, sheet.top
+    )
 
 
 def _busts(stage: Stage, name: str, index: int) -> list[Element]:
@@ -187,11 +212,14 @@ def _busts(stage: Stage, name: str, index: int) -> list[Element]:
         return [_bust(stage, x, tall, index, toward)]
     if shot == "over-shoulder":
         x = stage.width * (0.5 + 0.16 * toward)
-        near = figures.bust(_look(stage, 1), height * 1.02, toward, back=True)
+        near = figures.bust(_look(stage, 1), height * 0.86, toward, back=True)
         for sheet in near:
             sheet.tint(stage.palette.ink, 0.45)
-        side = stage.width * (0.5 - 0.36 * toward)
-        return [_bust(stage, x, tall, 0, -toward), Actor(lit(stage, near, side, 0.5), 0.95, _breath(stage, side, height * 1.16), 4.0)]
+        side = stage.width * (0.5 - 0.39 * toward)
+        return [
+            _bust(stage, x, tall, 0, -toward),
+            Actor(lit(stage, near, side, 0.5), 0.99, _breath(stage, side, height * 1.06), 4.0),
+        ]
     return [
         _bust(stage, stage.width * (0.5 - 0.17 * toward), tall, index, toward),
         _bust(stage, stage.width * (0.5 + 0.18 * toward), tall * 0.95, index + 1, -toward),
@@ -200,7 +228,7 @@ def _busts(stage: Stage, name: str, index: int) -> list[Element]:
 
 def _bust(stage: Stage, x: float, tall: float, number: int, turn: int) -> Element:
     poses = lit(stage, figures.bust(_look(stage, number), tall, turn), x)
-    return Actor(poses, 0.84 + 0.02 * number, _breath(stage, x, stage.height + 0.02 * tall), 3.4 + 0.5 * number)
+    return Actor(poses, 0.98 + 0.002 * number, _breath(stage, x, stage.height + 0.02 * tall), 3.4 + 0.5 * number)
 
 
 def _breath(stage: Stage, x: float, y: float) -> Way:
@@ -213,55 +241,93 @@ def _floating(stage: Stage, name: str) -> Element:
     """Someone in a white suit who drifts."""
     tall = stage.height * min(0.75, SIZES.get(stage.wanted.shot, 0.27) * 1.35)
     white = in_light(stage, (0.92, 0.92, 0.94), 1.0)
-    look = replace(_look(stage, 0), coat=white, dark=times(white, 0.8), scarf=(0.95, 0.55, 0.2), hair=times(white, 0.92), skin=(0.55, 0.72, 0.85), long_hair=False)
-    poses = figures.robot(white, (0.35, 0.9, 1.0), tall, step=False) if name == "robot" else figures.walker(look, tall, step=False)
-    x, y, u = _stand_x(stage), stage.height * 0.5 + tall * 0.5, stage.u
-    return Actor(lit(stage, poses, x), 0.8, lambda time: (x + 9 * u * math.sin(time * 0.5) + 6 * u * time, y + 12 * u * math.sin(time * 0.7 + 1)), 4.0)
+    orange = (0.95, 0.52, 0.18)
+    poses = (
+        figures.robot(white, (0.35, 0.9, 1.0), tall, step=False)
+        if name == "robot"
+        else figures.astronaut(white, orange, tall)
+    )
+    x, y, u = stand_x(stage), stage.height * 0.5 + tall * 0.5, stage.u
+    return Actor(
+        lit(stage, poses, x),
+        0.8,
+        lambda time: (x + 9 * u * math.sin(time * 0.5) + 6 * u * time, y + 12 * u * math.sin(time * 0.7 + 1)),
+        4.0,
+    )
 
 
 def _animal(stage: Stage, name: str, index: int, among: int) -> Element:
     coat = {"dog": (0.66, 0.42, 0.22), "cat": (0.30, 0.28, 0.30), "horse": (0.42, 0.24, 0.14)}[name]
-    part = {"dog": 0.5, "cat": 0.34, "horse": 1.12}[name] if among > 1 else {"dog": 0.8, "cat": 0.7, "horse": 1.3}[name]
+    part = (
+        {"dog": 0.5, "cat": 0.34, "horse": 0.95}[name] if among > 1 else {"dog": 0.8, "cat": 0.7, "horse": 1.05}[name]
+    )
     tall = stage.height * min(0.75, SIZES.get(stage.wanted.shot, 0.27)) * part
-    x = _stand_x(stage) + (stage.width * 0.16 if index else 0)
-    heading = 1 if _stand_x(stage) < stage.width / 2 else -1
+    x = stand_x(stage) + (stage.width * 0.16 if index else 0)
+    heading = 1 if stand_x(stage) < stage.width / 2 else -1
     poses = figures.four_legged(name, in_light(stage, coat), tall)
     if heading < 0:
         poses = [_turned(sheet) for sheet in poses]
     speed = min(0.9 * tall, 0.42 * stage.width / max(1.0, stage.seconds))
-    foot = _ground(stage) + 4 * stage.u
-    return Actor(lit(stage, poses, x), 0.83, lambda time: (x + heading * speed * time, foot), figures.POSES * 1.3 * speed / (0.9 * tall), shadow=_shadow(stage, tall * 1.3))
+    foot = ground_y(stage) + 4 * stage.u
+    return Actor(
+        lit(stage, poses, x),
+        0.83,
+        lambda time: (x + heading * speed * time, foot),
+        figures.POSES * 1.3 * speed / (0.9 * tall),
+        shadow=_shadow(stage, tall * 1.3),
+    )
 
 
 def _afloat(stage: Stage, name: str) -> list[Element]:
     """A boat under sail in the middle distance, or a ship farther out."""
     u = stage.u
     size = SIZES.get(stage.wanted.shot, 0.27)
-    x = _stand_x(stage)
+    x = stand_x(stage)
     heading = 1 if x < stage.width / 2 else -1
     if name == "ship":
         long = stage.width * min(0.75, 0.22 + size * 0.6)
-        poses = vehicles.ship(in_light(stage, (0.16, 0.20, 0.28), 0.6), in_light(stage, (0.93, 0.93, 0.92), 0.6), long, stage.palette.lamps)
+        poses = vehicles.ship(
+            in_light(stage, (0.16, 0.20, 0.28), 0.6),
+            in_light(stage, (0.93, 0.93, 0.92), 0.6),
+            long,
+            stage.palette.lamps,
+        )
         depth, foot, pace = 0.34, stage.horizon + (12 + 22 * size) * u, 7.0
     else:
         tall = stage.height * min(0.78, 0.2 + size * 0.8)
-        poses = vehicles.sailboat(in_light(stage, (0.72, 0.22, 0.16)), in_light(stage, (0.97, 0.94, 0.86)), in_light(stage, (0.42, 0.28, 0.18)), tall)
+        poses = vehicles.sailboat(
+            in_light(stage, (0.72, 0.22, 0.16)),
+            in_light(stage, (0.97, 0.94, 0.86)),
+            in_light(stage, (0.42, 0.28, 0.18)),
+            tall,
+        )
         depth, foot, pace = 0.46, stage.horizon + (22 + 60 * size) * u, 11.0
     if heading < 0:
         poses = [_turned(sheet) for sheet in poses]
     speed = min(pace * u, 0.3 * stage.width / max(1.0, stage.seconds))
-    return [Actor(lit(stage, poses, x, 0.5), depth, lambda time: (x + heading * speed * time, foot + 2.4 * u * math.sin(time * 1.5)), 3.5)]
+    return [
+        Actor(
+            lit(stage, poses, x, 0.5),
+            depth,
+            lambda time: (x + heading * speed * time, foot + 2.4 * u * math.sin(time * 1.5)),
+            3.5,
+        )
+    ]
 
 
-def _flock(stage: Stage) -> list[Element]:
+def _flock(stage: Stage, count: int = 7) -> list[Element]:
     """Birds that cross the sky, or one that is near."""
     rng, u = stage.rng("flock"), stage.u
-    near = stage.wanted.shot in ("close-up", "medium", "insert", "full")
+    near = count > 3 and stage.wanted.shot in ("close-up", "medium", "insert", "full")
     made: list[Element] = []
     heading = 1 if stage.seed % 2 else -1
-    for index in range(1 if near else 7):
+    for index in range(1 if near else count):
         wide = stage.height * 0.55 if near else float(rng.uniform(20, 40)) * u
-        tone = in_light(stage, (0.92, 0.93, 0.95)) if stage.wanted.time == "day" else mix(stage.palette.ink, stage.palette.haze, 0.12)
+        tone = (
+            in_light(stage, (0.92, 0.93, 0.95))
+            if stage.wanted.time == "day"
+            else mix(stage.palette.ink, stage.palette.haze, 0.12)
+        )
         poses = figures.bird(tone, wide)
         if heading < 0:
             poses = [_turned(sheet) for sheet in poses]
@@ -283,32 +349,9 @@ def _car(stage: Stage) -> list[Element]:
     long = stage.height * min(1.3, SIZES.get(stage.wanted.shot, 0.27) * 1.9)
     x = stage.width * 0.2
     speed = min(0.45 * long, 0.6 * stage.width / max(1.0, stage.seconds))
-    foot = _ground(stage)
+    foot = ground_y(stage)
     poses = lit(stage, vehicles.car_side(paint, long, stage.palette.lamps), x, 0.5)
     return [Actor(poses, 0.8, lambda time: (x + speed * time, foot), 14)]
-
-
-class Approaching:
-    """Something on a street's axis that comes nearer: sizes painted in advance."""
-
-    def __init__(self, stage: Stage, sheet: Sheet) -> None:
-        self.depth, self.stage = 0.5, stage
-        stack = np.concatenate([sheet.rgb, sheet.cover[None]])
-        images = [Image.fromarray(np.clip(part * 255, 0, 255).astype(np.uint8)) for part in stack]
-        self.poses: list[tuple[Plate, float, float, float]] = []
-        for step in range(40):
-            z = 6.5 * (2.0 / 6.5) ** (step / 39)
-            part = 1.4 / z
-            size = (max(4, round(images[0].width * part)), max(4, round(images[0].height * part)))
-            small = [np.asarray(image.resize(size, Image.Resampling.BILINEAR), np.float32) / 255 for image in images]
-            self.poses.append((Plate(np.stack(small[:3]), small[3]), sheet.left * part, sheet.top * part, z))
-
-    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
-        """Nearer and nearer, then still."""
-        dx, dy = eye.offset(self.depth)
-        plate, left, top, z = self.poses[min(39, int(40 * min(1.0, time / max(1.0, self.stage.seconds))))]
-        u = self.stage.u
-        plate.lay(canvas, self.stage.width * 0.5 + 62 * u / z * 1.3 + left + dx, self.stage.horizon + 150 * u / z + top + dy)
 
 
 def _train(stage: Stage) -> list[Element]:
@@ -328,22 +371,36 @@ def _rocket(stage: Stage) -> list[Element]:
         x, y = stage.width * 0.38, stage.height * 0.62
         poses = lit(stage, vehicles.rocket(white, tall, lean=1.05), x)
         speed = min(34 * u, 0.34 * stage.width / max(1.0, stage.seconds))
-        return [Actor(poses, 0.7, lambda time: (x + speed * time, y - speed * 0.5 * time + 3 * u * math.sin(time * 2)), 16)]
-    x, foot = _stand_x(stage), _ground(stage)
+        return [
+            Actor(poses, 0.7, lambda time: (x + speed * time, y - speed * 0.5 * time + 3 * u * math.sin(time * 2)), 16)
+        ]
+    x, foot = stand_x(stage), ground_y(stage)
     poses = lit(stage, vehicles.rocket(white, tall), x)
     glow = glow_sheet(tall * 1.8, (1.0, 0.7, 0.35), 0.6)
     rise = stage.height * 0.5 / max(1.0, stage.seconds) ** 2
-    return [Actor(poses, 0.7, lambda time: (x + 0.8 * u * math.sin(time * 40), foot - 20 * u - rise * time * time), 16, shadow=glow)]
+    return [
+        Actor(
+            poses,
+            0.7,
+            lambda time: (x + 0.8 * u * math.sin(time * 40), foot - 20 * u - rise * time * time),
+            16,
+            shadow=glow,
+        )
+    ]
 
 
 def _balloons(stage: Stage) -> list[Element]:
     made: list[Element] = []
     rng, u = stage.rng("balloons"), stage.u
-    pairs = (((0.86, 0.26, 0.2), (0.97, 0.85, 0.55)), ((0.16, 0.42, 0.6), (0.95, 0.93, 0.86)), ((0.92, 0.62, 0.2), (0.62, 0.2, 0.3)))
+    pairs = (
+        ((0.86, 0.26, 0.2), (0.97, 0.85, 0.55)),
+        ((0.16, 0.42, 0.6), (0.95, 0.93, 0.86)),
+        ((0.92, 0.62, 0.2), (0.62, 0.2, 0.3)),
+    )
     size = SIZES.get(stage.wanted.shot, 0.27)
     for index in range(3):
         tall = stage.height * min(0.7, 0.12 + size * 0.9) * (1.0, 0.52, 0.34)[index]
-        x = _stand_x(stage) if index == 0 else stage.width * float(rng.uniform(0.1, 0.9))
+        x = stand_x(stage) if index == 0 else stage.width * float(rng.uniform(0.1, 0.9))
         y = stage.height * (0.56, 0.42, 0.34)[index]
         depth = (0.6, 0.25, 0.15)[index]
         one, other = (in_light(stage, colour, 0.5 + depth * 0.5) for colour in pairs[(index + stage.seed) % 3])
@@ -358,42 +415,8 @@ def _balloons(stage: Stage) -> list[Element]:
 
 def _house(stage: Stage) -> list[Element]:
     tall = stage.height * min(0.55, 0.10 + SIZES.get(stage.wanted.shot, 0.27) * 0.7)
-    x, foot = _stand_x(stage), stage.horizon + (30 + 50 * SIZES.get(stage.wanted.shot, 0.27)) * stage.u
-    poses = vehicles.house(in_light(stage, (0.88, 0.82, 0.72), 0.6), in_light(stage, (0.62, 0.28, 0.22), 0.6), tall, stage.palette.lamps)
+    x, foot = stand_x(stage), stage.horizon + (30 + 50 * SIZES.get(stage.wanted.shot, 0.27)) * stage.u
+    poses = vehicles.house(
+        in_light(stage, (0.88, 0.82, 0.72), 0.6), in_light(stage, (0.62, 0.28, 0.22), 0.6), tall, stage.palette.lamps
+    )
     return [Actor(lit(stage, poses, x, 0.5), 0.67, lambda time: (x, foot), 5)]
-
-
-class Card:
-    """A reference picture in the subject's place: a cut-out as it is, anything else with soft round edges."""
-
-    def __init__(self, stage: Stage, path: Path, index: int, among: int, *, mirrored: bool) -> None:
-        self.depth, self.u, self.phase = 0.9 + 0.01 * index, stage.u, 1.9 * index
-        size = min(0.78, 0.30 + 0.55 * SIZES.get(stage.wanted.shot, 0.27)) * stage.height * (1.0 if among == 1 else 0.8)
-        with Image.open(path) as found:
-            image = ImageOps.exif_transpose(found).convert("RGBA")
-        image.thumbnail((round(size * 1.3), round(size)), Image.Resampling.LANCZOS)
-        if mirrored:  # the finished frame is turned over once more
-            image = ImageOps.mirror(image)
-        array = np.asarray(image, np.float32).transpose(2, 0, 1) / 255
-        cover = array[3]
-        if float(cover.min()) > 0.98:
-            cover = _soft_frame(*cover.shape)
-        self.plate = Plate(array[:3] * cover, cover)
-        height, width = cover.shape
-        self.x = (_stand_x(stage) if among == 1 else stage.width * (0.26 + 0.48 * index / max(1, among - 1))) - width / 2
-        self.y = min(_ground(stage) + 6 * stage.u, stage.height * 0.97) - height
-
-    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
-        """Sways a little, as if held."""
-        dx, dy = eye.offset(self.depth)
-        self.plate.lay(
-            canvas,
-            self.x + dx + 2.4 * self.u * math.sin(time * 0.8 + self.phase),
-            self.y + dy + 1.8 * self.u * math.sin(time * 1.3 + self.phase),
-        )
-
-
-def _soft_frame(height: int, width: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
-    x = np.abs(np.linspace(-1, 1, width, dtype=np.float32))[None, :]
-    y = np.abs(np.linspace(-1, 1, height, dtype=np.float32))[:, None]
-    return 1 - smoothstep(0.82, 1.0, (x**5 + y**5) ** np.float32(0.2))

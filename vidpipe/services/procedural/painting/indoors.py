@@ -7,14 +7,20 @@ import math
 import numpy as np
 
 from vidpipe.services.procedural.painting.noise import sheet_noise, smoothstep
-from vidpipe.services.procedural.painting.plate import Canvas, Colour, Floats, Pen, Plate, Sheet, mix, times
+from vidpipe.services.procedural.painting.plate import Canvas, Colour, Floats, Pen, Plate, Sheet, Spark, mix, times
 from vidpipe.services.procedural.painting.sky import glow_sheet
 from vidpipe.services.procedural.painting.stage import Backdrop, Element, Eye, Stage, grid
 from vidpipe.services.procedural.painting.towns import LAMP, lamp_glow
 from vidpipe.services.procedural.painting.weather import Motes
 from vidpipe.services.procedural.painting.wild import layer
 
-WALLS: tuple[Colour, ...] = ((0.36, 0.44, 0.46), (0.52, 0.36, 0.32), (0.42, 0.38, 0.50), (0.50, 0.46, 0.36), (0.28, 0.38, 0.48))
+WALLS: tuple[Colour, ...] = (
+    (0.36, 0.44, 0.46),
+    (0.52, 0.36, 0.32),
+    (0.42, 0.38, 0.50),
+    (0.50, 0.46, 0.36),
+    (0.28, 0.38, 0.48),
+)
 
 
 def room(stage: Stage) -> list[Element]:
@@ -28,11 +34,26 @@ def room(stage: Stage) -> list[Element]:
     made: list[Element] = [_view(stage, window), _wall(stage, window, tone)]
     made += [_curtain(stage, window, side, mix(tone, (0.86, 0.5, 0.36), 0.45)) for side in (-1, 1)]
     made += _furniture(stage, window, tone)
+    made.append(Clock(stage, (window[0] + window[2] + 30 * u, stage.height * 0.24), tone))
     made.append(_window_light(stage, window))
-    made.append(Motes(stage, 0.6, mix(stage.palette.rim, (1, 1, 1), 0.3), 26, "dust", box=(left / stage.width - 0.05, 0.15, left / stage.width + 0.6, 0.9), size=0.55))
+    made.append(
+        Motes(
+            stage,
+            0.6,
+            mix(stage.palette.rim, (1, 1, 1), 0.3),
+            26,
+            "dust",
+            box=(left / stage.width - 0.05, 0.15, left / stage.width + 0.6, 0.9),
+            size=0.55,
+        )
+    )
     if stage.wanted.weather in ("rain", "storm"):
         made.append(Drops(stage, window))
-    made.append(lamp_glow(stage, stage.width * 0.03, stage.height * 1.02, 420, LAMP, 0.95, flicker=0.3) if stage.palette.lamps > 0.4 else _plant(stage))
+    made.append(
+        lamp_glow(stage, stage.width * 0.03, stage.height * 1.02, 420, LAMP, 0.95, flicker=0.3)
+        if stage.palette.lamps > 0.4
+        else _plant(stage)
+    )
     return made
 
 
@@ -66,7 +87,9 @@ def _wall(stage: Stage, window: tuple[float, float, float, float], tone: Colour)
     away = np.sqrt(((across - glow_x) / stage.width) ** 2 + ((down - glow_y) / stage.height) ** 2)
     light = (1.22 - 0.62 * np.clip(away, 0, 1.3)).astype(np.float32)
     paper = 1 + 0.035 * np.sin(across / (7.5 * u)) * np.ones_like(down)
-    boards = 1 - 0.22 * (np.abs(((across - glow_x) / (1 + np.maximum(down - floor, 0) / (60 * u)) / (26 * u)) % 1 - 0.5) > 0.47)
+    boards = 1 - 0.22 * (
+        np.abs(((across - glow_x) / (1 + np.maximum(down - floor, 0) / (60 * u)) / (26 * u)) % 1 - 0.5) > 0.47
+    )
     wood = times((0.42, 0.27, 0.18), mix(stage.palette.ambient, (1, 0.86, 0.7), 0.5))
     is_floor = down > floor
     for channel in range(3):
@@ -102,14 +125,14 @@ class Curtain:
         broad, tall = round(w * 0.3), round(h + 44 * u)
         self.left = x - broad * 0.55 if side < 0 else x + w - broad * 0.45
         self.top = y - 16 * u
-        across = np.arange(broad + round(16 * u), dtype=np.float32)[None, :]
+        across = np.arange(broad + round(24 * u), dtype=np.float32)[None, :]
         down = np.linspace(0, 1, tall, dtype=np.float32)[:, None]
         self.poses: list[Plate] = []
         count = 12
         for index in range(count):
             phase = 6.283 * index / count
-            sway = (np.sin(phase + down * 2.4) * 5 * u * down**1.5).astype(np.float32)
-            place = across - sway - 6 * u
+            sway = (np.sin(phase + down * 2.4) * 9 * u * down**1.3).astype(np.float32)
+            place = across - sway - 10 * u
             fold = 0.8 + 0.2 * np.sin(place / (5.2 * u) + 0.6 * np.sin(phase) * down)
             cover = np.clip(place + 0.5, 0, 1) * np.clip(broad - place + 0.5, 0, 1) * np.float32(0.94)
             rgb = np.stack([np.clip(fold * part, 0, 1) * cover for part in tone]).astype(np.float32)
@@ -136,7 +159,16 @@ def _furniture(stage: Stage, window: tuple[float, float, float, float], tone: Co
         x = right + 4 * u
         while x < right + 150 * u:
             broad, high = float(rng.uniform(4, 9)) * u, float(rng.uniform(22, 36)) * u
-            colour = mix(times(((0.7, 0.25, 0.2), (0.2, 0.4, 0.55), (0.8, 0.65, 0.3), (0.25, 0.45, 0.32), (0.8, 0.76, 0.68))[int(rng.integers(5))], palette.ambient), tone, 0.25)
+            colour = mix(
+                times(
+                    ((0.7, 0.25, 0.2), (0.2, 0.4, 0.55), (0.8, 0.65, 0.3), (0.25, 0.45, 0.32), (0.8, 0.76, 0.68))[
+                        int(rng.integers(5))
+                    ],
+                    palette.ambient,
+                ),
+                tone,
+                0.25,
+            )
             if rng.random() < 0.88:
                 pen.rect(x, y - high, broad, high, colour)
             x += broad + 0.6 * u
@@ -150,7 +182,15 @@ def _furniture(stage: Stage, window: tuple[float, float, float, float], tone: Co
     lx = tx + 116 * u
     pen.line([(lx, table_y), (lx, table_y - 34 * u)], 2.4 * u, dark)
     lamp = mix(LAMP, wood, 0.15 if palette.lamps > 0.2 else 0.55)
-    pen.polygon([(lx - 17 * u, table_y - 30 * u), (lx + 17 * u, table_y - 30 * u), (lx + 10 * u, table_y - 52 * u), (lx - 10 * u, table_y - 52 * u)], lamp)
+    pen.polygon(
+        [
+            (lx - 17 * u, table_y - 30 * u),
+            (lx + 17 * u, table_y - 30 * u),
+            (lx + 10 * u, table_y - 52 * u),
+            (lx - 10 * u, table_y - 52 * u),
+        ],
+        lamp,
+    )
     pen.rect(tx + 40 * u, table_y - 11 * u, 11 * u, 11 * u, (0.86, 0.84, 0.8))
     pen.line([(tx + 52 * u, table_y - 8 * u), (tx + 55 * u, table_y - 5 * u)], 1.4 * u, (0.86, 0.84, 0.8))
     made: list[Element] = [layer(stage, pen.sheet(), 0.46)]
@@ -162,6 +202,36 @@ def _furniture(stage: Stage, window: tuple[float, float, float, float], tone: Co
     return made
 
 
+class Clock:
+    """A wall clock whose pendulum swings once a second."""
+
+    def __init__(self, stage: Stage, place: tuple[float, float], tone: Colour) -> None:
+        self.depth = 0.461
+        (self.x, self.y), u = place, stage.u * 1.3
+        wood = mix(times((0.42, 0.25, 0.15), mix(stage.palette.ambient, (1, 0.86, 0.7), 0.5)), tone, 0.15)
+        brass = mix(LAMP, wood, 0.25)
+        self.poses: list[tuple[Plate, float, float]] = []
+        for index in range(24):
+            swing = math.sin(math.tau * index / 24) * 0.34
+            pen = Pen(38 * u, 92 * u, -19 * u, -19 * u, 3)
+            pen.rect(-15 * u, 10 * u, 30 * u, 58 * u, times(wood, 0.55))
+            bob = (math.sin(swing) * 38 * u, 14 * u + math.cos(swing) * 38 * u)
+            pen.line([(0, 14 * u), bob], 1.6 * u, brass)
+            pen.ellipse(bob[0], bob[1], 6.4 * u, 6.4 * u, brass)
+            pen.ellipse(0, 0, 17 * u, 17 * u, wood)
+            pen.ellipse(0, 0, 13.5 * u, 13.5 * u, mix((0.93, 0.9, 0.82), wood, 0.25))
+            pen.line([(0, 0), (0, -9 * u)], 1.6 * u, times(wood, 0.5))
+            pen.line([(0, 0), (6 * u, 3 * u)], 1.8 * u, times(wood, 0.5))
+            sheet = pen.sheet()
+            self.poses.append((sheet.plate(stage.blur(0.46)), sheet.left, sheet.top))
+
+    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
+        """Tick, tock."""
+        dx, dy = eye.offset(self.depth)
+        plate, left, top = self.poses[int(time * 12) % 24]
+        plate.lay(canvas, self.x + left + dx, self.y + top + dy)
+
+
 def _window_light(stage: Stage, window: tuple[float, float, float, float]) -> Element:
     """The slanted patch of light that the window throws on the floor."""
     x, _, w, _ = window
@@ -171,7 +241,8 @@ def _window_light(stage: Stage, window: tuple[float, float, float, float]) -> El
     pen = Pen(w + 260 * u, stage.height - floor + 30 * u, x - 130 * u, floor, 1)
     for side in (0.02, 0.53):
         a, b = x + w * side, x + w * (side + 0.45)
-        pen.polygon([(a + lean * 0.3, floor + 4 * u), (b + lean * 0.3, floor + 4 * u), (b + lean * 1.25, stage.height + 4 * u), (a + lean * 1.25, stage.height + 4 * u)],
+        pen.polygon([(a + lean * 0.3, floor + 4 * u), (b + lean * 0.3, floor + 4 * u),
+                (b + lean * 1.25, stage.height + 4 * u), (a + lean * 1.25, stage.height + 4 * u)],
                     stage.palette.rim if not stage.palette.moon else (0.6, 0.74, 1.0))  # fmt: skip
     sheet = pen.sheet()
     weight = np.float32(0.34 * (1 - stage.palette.overcast * 0.7) * (0.6 if stage.palette.moon else 1.0))
@@ -205,9 +276,14 @@ class Drops:
         self.x, self.y, self.w, self.h = window
         core = np.zeros((round(15 * u) + 2, max(2, round(2.4 * u))), np.float32)
         core[:] = np.linspace(0.05, 0.85, core.shape[0], dtype=np.float32)[:, None]
-        self.plate = Plate(np.stack([core] * 3), core)
+        self.plate = Spark(core, (0.95, 0.97, 1.0))
         self.drops = [
-            (float(rng.uniform(0.02, 0.97)), float(rng.random()), float(rng.uniform(0.2, 0.9)), float(rng.uniform(0.3, 0.9)))
+            (
+                float(rng.uniform(0.02, 0.97)),
+                float(rng.random()),
+                float(rng.uniform(0.2, 0.9)),
+                float(rng.uniform(0.3, 0.9)),
+            )
             for _ in range(38)
         ]
 
@@ -216,7 +292,9 @@ class Drops:
         dx, dy = eye.offset(self.depth)
         for x, start, pace, light in self.drops:
             down = (start + pace * time * 0.8) % 1
-            self.plate.lay(canvas, self.x + x * self.w + dx, self.y + down * (self.h - 18 * self.h / 160) + dy, light * 0.6)
+            self.plate.lay(
+                canvas, self.x + x * self.w + dx, self.y + down * (self.h - 18 * self.h / 160) + dy, light * 0.6
+            )
 
 
 def space(stage: Stage) -> list[Element]:
@@ -231,14 +309,20 @@ def _deep(stage: Stage) -> Sheet:
     rng, u = stage.rng("deep"), stage.u
     sheet = stage.blank(0.0, 0, stage.height)
     height, width = sheet.cover.shape
-    tints = (((0.42, 0.10, 0.42), (0.06, 0.22, 0.5)), ((0.05, 0.36, 0.42), (0.3, 0.1, 0.4)), ((0.5, 0.2, 0.12), (0.1, 0.14, 0.4)))
+    tints = (
+        ((0.42, 0.10, 0.42), (0.06, 0.22, 0.5)),
+        ((0.05, 0.36, 0.42), (0.3, 0.1, 0.4)),
+        ((0.5, 0.2, 0.12), (0.1, 0.14, 0.4)),
+    )
     one, other = tints[(stage.seed + stage.wanted.digest) % 3]
     cloud = sheet_noise(rng, width, height, (260 * u, 170 * u), 5, 0.58)
     dust = sheet_noise(rng, width, height, (150 * u, 150 * u), 5, 0.6)
     first = smoothstep(0.42, 0.78, cloud)
     second = smoothstep(0.45, 0.8, dust) * (1 - 0.5 * first)
     for channel in range(3):
-        sheet.rgb[channel] = 0.012 + 0.018 * (channel == 2) + one[channel] * first * 0.85 + other[channel] * second * 0.8
+        sheet.rgb[channel] = (
+            0.012 + 0.018 * (channel == 2) + one[channel] * first * 0.85 + other[channel] * second * 0.8
+        )
     sheet.cover[:] = 1
     stars = np.zeros((height, width), np.float32)
     count = int(1000 * width / max(height, 1) / 1.78)
@@ -265,15 +349,21 @@ def _planet(stage: Stage) -> Element:
     high = np.sqrt(np.clip(1 - away**2, 0, 1))
     height, width = sheet.cover.shape
     land = sheet_noise(rng, width, height, (110 * u, 34 * u), 5, 0.6)
-    colours = (((0.12, 0.34, 0.62), (0.86, 0.9, 0.94)), ((0.72, 0.42, 0.26), (0.92, 0.74, 0.5)), ((0.36, 0.22, 0.5), (0.86, 0.62, 0.72)))
+    colours = (
+        ((0.12, 0.34, 0.62), (0.86, 0.9, 0.94)),
+        ((0.72, 0.42, 0.26), (0.92, 0.74, 0.5)),
+        ((0.36, 0.22, 0.5), (0.86, 0.62, 0.72)),
+    )
     low, top = colours[int(rng.integers(3))]
     mixd = smoothstep(0.38, 0.66, land)
     day = np.clip(px * 0.72 - py * 0.5 + high * 0.42 + 0.1, 0, 1) ** 0.8
     disc: Floats = np.clip((1 - away) * radius + 0.5, 0, 1).astype(np.float32)
     air = np.exp(-np.clip(away - 1, 0, 9) * 17) * (1 - disc) * np.clip(px * 0.72 - py * 0.5 + 0.55, 0, 1)
-    rim = np.exp(-((1 - away) * 9) ** 2) * day
+    rim = np.exp(-(((1 - away) * 9) ** 2)) * day
     for channel in range(3):
-        body = (low[channel] + (top[channel] - low[channel]) * mixd) * (0.02 + 0.98 * day) + rim * (0.35, 0.55, 0.8)[channel]
+        body = (low[channel] + (top[channel] - low[channel]) * mixd) * (0.02 + 0.98 * day) + rim * (0.35, 0.55, 0.8)[
+            channel
+        ]
         sheet.rgb[channel] = np.clip(body, 0, 1) * disc + air * (0.32, 0.56, 0.95)[channel]
     sheet.cover[:] = np.clip(disc + air * 0.9, 0, 1)
     return Backdrop(sheet, 0.12, drift=1.6 * u)
@@ -287,13 +377,16 @@ class Rock:
         size = float(rng.uniform(3, 15)) * u
         self.depth = 0.25 + 0.06 * index
         self.x, self.y = float(rng.uniform(-0.1, 1.0)) * stage.width, float(rng.uniform(0.05, 0.85)) * stage.height
-        self.pace = (float(rng.uniform(6, 15)) * u, float(rng.uniform(-3, 3)) * u)
+        self.pace = (float(rng.uniform(14, 34)) * u, float(rng.uniform(-6, 6)) * u)
         knots = [float(rng.uniform(0.7, 1.1)) for _ in range(9)]
         self.poses: list[Plate] = []
         for turn in range(16):
             pen = Pen(size * 2.6, size * 2.6, -size * 1.3, -size * 1.3)
             spin = 6.283 * turn / 16
-            shape = [(math.cos(spin + 6.283 * k / 9) * r * size, math.sin(spin + 6.283 * k / 9) * r * size) for k, r in enumerate(knots)]
+            shape = [
+                (math.cos(spin + 6.283 * k / 9) * r * size, math.sin(spin + 6.283 * k / 9) * r * size)
+                for k, r in enumerate(knots)
+            ]
             pen.polygon(shape, (0.10, 0.10, 0.13))
             pen.polygon([(px * 0.72 + size * 0.2, py * 0.72 - size * 0.2) for px, py in shape], (0.42, 0.38, 0.36))
             self.poses.append(pen.sheet().plate())

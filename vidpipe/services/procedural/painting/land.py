@@ -38,23 +38,31 @@ def ridge_sheet(
     top = shade(stage, local, depth)
     foot = mix(top, stage.palette.haze, mist * (1 - depth * 0.5))
     fall = smoothstep(0, reach or 110 * stage.u, below) if mist else np.zeros_like(below)
-    grain = 1.0
+    grain: Floats = np.ones((1, 1), np.float32)
     if texture:
-        noise = sheet_noise(stage.rng(f"tex{depth}"), sheet.cover.shape[1], sheet.cover.shape[0], (22 * stage.u, 5 * stage.u), 4, 0.7)
-        grain = 1 + (noise - 0.5) * 2 * np.float32(texture)
+        noise = sheet_noise(
+            stage.rng(f"tex{depth}"), sheet.cover.shape[1], sheet.cover.shape[0], (22 * stage.u, 5 * stage.u), 4, 0.7
+        )
+        grain = (1 + (noise - 0.5) * np.float32(2 * texture)).astype(np.float32)
     for channel in range(3):
         body = (top[channel] + (foot[channel] - top[channel]) * fall) * grain
         sheet.rgb[channel] = np.clip(body, 0, 1) * sheet.cover
     if rim:
         toward = np.sign(np.float32(stage.sun[0]) - across)
         slope = np.gradient(heights_from[: sheet.cover.shape[1]])[None, :]
-        facing = np.clip(0.45 + slope * toward * -1.2, 0, 1) * np.exp(-(((across - stage.sun[0]) / (0.6 * stage.width)) ** 2))
+        facing = np.clip(0.45 + slope * toward * -1.2, 0, 1) * np.exp(
+            -(((across - stage.sun[0]) / (0.6 * stage.width)) ** 2)
+        )
         line = np.exp(-np.abs(below - 1.0) / (2.2 * stage.u + 0.4))
-        sheet.shine(stage.palette.rim, (line * facing * np.float32(rim * (1 - stage.palette.overcast))).astype(np.float32))
+        sheet.shine(
+            stage.palette.rim, (line * facing * np.float32(rim * (1 - stage.palette.overcast))).astype(np.float32)
+        )
     return sheet
 
 
-def edge_noise(stage: Stage, name: str, depth: float, base: float, swing: float, cell: float, octaves: int = 5) -> Floats:
+def edge_noise(
+    stage: Stage, name: str, depth: float, base: float, swing: float, cell: float, octaves: int = 5
+) -> Floats:
     """World y of a ridge for a sheet at `depth`: `base` less or plus `swing`, widest waves `cell` pixels."""
     width = stage.blank(depth, 0, 2).cover.shape[1]
     return np.float32(base) + line_noise(stage.rng(name), width, cell, octaves) * np.float32(swing)
@@ -83,7 +91,9 @@ def tree_line(stage: Stage, name: str, depth: float, ground: Floats, tall: float
     return raised
 
 
-def pine(pen: Pen, x: float, foot: float, tall: float, colour: Colour, light: Colour, rng: np.random.Generator, toward: int) -> None:
+def pine(
+    pen: Pen, x: float, foot: float, tall: float, colour: Colour, light: Colour, rng: np.random.Generator, toward: int
+) -> None:
     """A spruce with drooping tiers, lighter on the side of the sun."""
     pen.rect(x - tall * 0.018, foot - tall * 0.16, tall * 0.036, tall * 0.17, times(colour, 0.7))
     tiers = 7
@@ -94,20 +104,36 @@ def pine(pen: Pen, x: float, foot: float, tall: float, colour: Colour, light: Co
         tone = mix(colour, light, 0.10 * tier / tiers)
         left, right = wide * float(rng.uniform(0.85, 1.1)), wide * float(rng.uniform(0.85, 1.1))
         pen.polygon([(x, high), (x + right, low + tall * 0.02), (x + right * 0.45, low - tall * 0.012),
-                     (x, low + tall * 0.012), (x - left * 0.45, low - tall * 0.012), (x - left, low + tall * 0.02)], tone)  # fmt: skip
-        pen.polygon([(x, high), (x + toward * right, low + tall * 0.02), (x + toward * right * 0.4, low - tall * 0.012)], mix(tone, light, 0.22))
+                     (x, low + tall * 0.012), (x - left * 0.45, low - tall * 0.012),
+                     (x - left, low + tall * 0.02)], tone)  # fmt: skip
+        pen.polygon(
+            [(x, high), (x + toward * right, low + tall * 0.02), (x + toward * right * 0.4, low - tall * 0.012)],
+            mix(tone, light, 0.22),
+        )
 
 
 def broad_tree(
-    pen: Pen, x: float, foot: float, tall: float, bark: Colour, leaf: Colour, light: Colour, rng: np.random.Generator, toward: int
+    pen: Pen,
+    x: float,
+    foot: float,
+    tall: float,
+    bark: Colour,
+    leaf: Colour,
+    light: Colour,
+    rng: np.random.Generator,
+    toward: int,
 ) -> None:
     """An oak: a forked trunk and a crown of clumps, lit from the sun's side."""
     trunk = tall * 0.05
     fork = foot - tall * 0.42
     pen.limb([(x, foot), (x + trunk * 0.3, fork)], [trunk * 1.7, trunk], bark)
     for side in (-1, 1):
-        pen.limb([(x, fork + tall * 0.1), (x + side * tall * 0.16, foot - tall * 0.62)], [trunk * 0.7, trunk * 0.3], bark)
-    heads = [(float(rng.normal(0, 0.15)), float(rng.uniform(0.55, 0.86)), float(rng.uniform(0.09, 0.15))) for _ in range(9)]
+        pen.limb(
+            [(x, fork + tall * 0.1), (x + side * tall * 0.16, foot - tall * 0.62)], [trunk * 0.7, trunk * 0.3], bark
+        )
+    heads = [
+        (float(rng.normal(0, 0.15)), float(rng.uniform(0.55, 0.86)), float(rng.uniform(0.09, 0.15))) for _ in range(9)
+    ]
     heads += [(-0.2, 0.56, 0.11), (0.2, 0.58, 0.11), (0.0, 0.66, 0.16)]
     for dx, high, size in heads:
         pen.ellipse(x + dx * tall, foot - high * tall, size * tall, size * tall * 0.82, leaf)
@@ -158,7 +184,9 @@ def add_shifted(dest: Ints, values: Ints, x: int, y: int) -> None:
     np.clip(view, 0, 219, out=view)
 
 
-def grass_fringe(stage: Stage, name: str, depth: float, base: float, tall: float, local: Colour, flowers: Colour | None = None) -> Element:
+def grass_fringe(
+    stage: Stage, name: str, depth: float, base: float, tall: float, local: Colour, flowers: Colour | None = None
+) -> Element:
     """Blades and flowers at the very front, swaying a little with the light."""
     rng = stage.rng(name)
     sheet = stage.blank(depth, base - tall * 1.4, stage.height)

@@ -47,4 +47,5 @@ def sheet_noise(
 def smoothstep(low: float, high: float, value: Floats) -> Floats:
     """0 below `low`, 1 above `high`, smooth between."""
     part = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
-    return part * part * (3 - 2 * part)
+    smooth: Floats = part * part * (3 - 2 * part)
+    return smooth

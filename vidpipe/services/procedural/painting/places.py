@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vidpipe.services.procedural.painting import indoors, towns, wild
+from vidpipe.services.procedural.painting import indoors, towns, waterside, wild
 from vidpipe.services.procedural.painting.cast import paint_cast
 from vidpipe.services.procedural.painting.sky import Lightning, paint_sky
-from vidpipe.services.procedural.painting.stage import Element, Stage
+from vidpipe.services.procedural.painting.stage import Element, Stage, flattened
 from vidpipe.services.procedural.painting.weather import paint_weather
 
 PLACES: dict[str, Callable[[Stage], list[Element]]] = {
     "mountains": wild.mountains, "field": wild.field, "sea": wild.sea, "forest": wild.forest, "desert": wild.desert,
-    "river": wild.river, "snow": wild.snowland, "city": towns.city, "street": towns.street, "harbour": towns.harbour,
-    "lighthouse": towns.lighthouse, "room": indoors.room, "space": indoors.space,
+    "river": wild.river, "snow": wild.snowland, "city": towns.city,
+    "street": towns.street, "harbour": waterside.harbour,
+    "lighthouse": waterside.lighthouse, "room": indoors.room, "space": indoors.space,
 }  # fmt: skip
 
 
@@ -27,4 +28,4 @@ def compose(stage: Stage, references: tuple[Path, ...] = (), *, mirrored: bool =
         elements += paint_sky(stage)
     if stage.wanted.weather == "storm" and place not in ("room", "space"):
         elements.append(Lightning(stage))
-    return sorted(elements, key=lambda element: element.depth)
+    return flattened(stage, sorted(elements, key=lambda element: element.depth))

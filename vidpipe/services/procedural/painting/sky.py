@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from vidpipe.services.procedural.painting.noise import sheet_noise, smoothstep
-from vidpipe.services.procedural.painting.plate import Canvas, Colour, Floats, Pen, Plate, Sheet, mix, times
+from vidpipe.services.procedural.painting.plate import Canvas, Colour, Floats, Pen, Sheet, Spark, mix, times
 from vidpipe.services.procedural.painting.stage import Backdrop, Element, Eye, Stage, grid
 
 
@@ -60,10 +60,14 @@ def _stars(stage: Stage, sheet: Sheet, amount: float) -> None:
     np.maximum.at(band, (ys, xs), light)
     big = light > 0.6 * amount
     for dx, dy in ((1, 0), (0, 1), (1, 1)):
-        np.maximum.at(band, (np.minimum(ys[big] + dy, height - 1), np.minimum(xs[big] + dx, width - 1)), light[big] * 0.5)
+        np.maximum.at(
+            band, (np.minimum(ys[big] + dy, height - 1), np.minimum(xs[big] + dx, width - 1)), light[big] * 0.5
+        )
     across, down = grid(sheet)
     lean = (down - stage.height * 0.25) - (across - stage.width * 0.5) * np.float32(0.42 if stage.seed % 2 else -0.42)
-    milky = np.exp(-((lean / (60 * stage.u)) ** 2)) * sheet_noise(stage.rng("milky"), width, height, (50 * stage.u,) * 2, 3)
+    milky = np.exp(-((lean / (60 * stage.u)) ** 2)) * sheet_noise(
+        stage.rng("milky"), width, height, (50 * stage.u,) * 2, 3
+    )
     fade = np.clip(1.2 - down / stage.horizon, 0, 1)
     sheet.shine((1.0, 0.97, 0.92), band * fade)
     sheet.shine(mix(stage.palette.sky[2], (0.8, 0.85, 1.0), 0.4), milky * fade * np.float32(0.32 * amount))
@@ -81,7 +85,7 @@ def _sun(stage: Stage, sheet: Sheet) -> None:
     disc = np.clip(radius - away + 0.5, 0, 1) * np.float32(clear)
     light = disc
     if palette.moon:
-        seas = sheet_noise(stage.rng("moon"), *reversed(sheet.cover.shape), (radius * 0.9,) * 2, 2)
+        seas = sheet_noise(stage.rng("moon"), sheet.cover.shape[1], sheet.cover.shape[0], (radius * 0.9,) * 2, 2)
         light = disc * (1 - 0.22 * smoothstep(0.45, 0.62, seas))
     for part, value in zip(sheet.rgb, palette.sun, strict=True):
         part += (value * light / np.maximum(disc, 1e-3) - part) * disc
@@ -96,10 +100,11 @@ class Twinkle:
         size = max(3, round(5 * u))
         away = np.hypot(*np.meshgrid(*(np.arange(size, dtype=np.float32) - (size - 1) / 2,) * 2))
         glow = np.exp(-((away / (0.8 * u + 0.35)) ** 2)).astype(np.float32)
-        self.plate = Plate(np.stack([glow, glow, glow]), glow)
+        self.plate = Spark(glow, (1.0, 0.98, 0.94))
         count = int(10 + 16 * stage.palette.stars)
         self.stars = [
-            (float(rng.uniform(0, stage.width)), float(rng.uniform(0, stage.horizon * 0.72)), float(rng.uniform(0, 6.3)),
+            (float(rng.uniform(0, stage.width)), float(rng.uniform(0, stage.horizon * 0.72)),
+            float(rng.uniform(0, 6.3)),
              float(rng.uniform(2, 5)), float(rng.uniform(0.4, 1.0)) * stage.palette.stars)
             for _ in range(count)
         ]  # fmt: skip
@@ -118,8 +123,8 @@ def _aurora(stage: Stage) -> list[Element]:
         rng = stage.rng(f"aurora{index}")
         drift = (9 - 20 * index) * stage.u
         sheet = stage.blank(0.02, 0, stage.horizon * 0.85, drift * stage.seconds)
-        height, width = sheet.cover.shape
-        across, down = grid(sheet)
+        _height, width = sheet.cover.shape
+        _across, down = grid(sheet)
         wave = sheet_noise(rng, width, 2, (170 * stage.u, 2), 3)[0]
         foot = stage.horizon * (0.42 + 0.38 * wave)[None, :]
         rays = sheet_noise(rng, width, 2, (16 * stage.u, 2), 3)[0][None, :]
@@ -155,8 +160,11 @@ def _bank(stage: Stage, sheet: Sheet, index: int, threshold: float, thick: float
     cell = (150 * u, 46 * u) if index == 0 else (240 * u, 70 * u)
     cloud = sheet_noise(rng, width, height, cell, 5, 0.55)
     level = down / stage.horizon
-    envelope = smoothstep(-0.1, 0.25, level) * (1 - 0.8 * smoothstep(0.7, 1.0, level)) if index == 0 else 1 - level * 0.9
-    full = smoothstep(threshold, threshold + 0.2, cloud * (0.55 + 0.45 * envelope)) * thick
+    envelope = (
+        smoothstep(-0.1, 0.25, level) * (1 - 0.8 * smoothstep(0.7, 1.0, level)) if index == 0 else 1 - level * 0.9
+    )
+    dense: Floats = (cloud * (0.55 + 0.45 * envelope)).astype(np.float32)
+    full = smoothstep(threshold, threshold + 0.2, dense) * thick
     toward = 1 if stage.sun[0] > stage.width / 2 else -1
     step = max(1, round(4 * u))
     lit = cloud - np.roll(np.roll(cloud, -step * toward, axis=1), step if palette.sun_height > 0.3 else -step, axis=0)
@@ -209,7 +217,9 @@ class Lightning:
     def __init__(self, stage: Stage, depth: float = 0.07) -> None:
         rng, u = stage.rng("lightning"), stage.u
         self.depth = depth
-        self.flashes = sorted(float(rng.uniform(0.25, max(0.6, stage.seconds - 0.3))) for _ in range(1 + int(stage.seconds / 3)))
+        self.flashes = sorted(
+            float(rng.uniform(0.25, max(0.6, stage.seconds - 0.3))) for _ in range(1 + int(stage.seconds / 3))
+        )
         pen = Pen(stage.width, stage.horizon + 4 * u)
         x, y = float(rng.uniform(0.15, 0.85) * stage.width), stage.horizon * 0.12
         points = [(x, y)]
@@ -220,7 +230,11 @@ class Lightning:
         for width, alpha in ((5.0, 0.25), (1.6, 1.0)):
             pen.line(points, width * u, (0.93, 0.94, 1.0), alpha)
         fork = points[len(points) // 3]
-        pen.line([fork, (fork[0] + 22 * u, fork[1] + 26 * u), (fork[0] + 30 * u, fork[1] + 55 * u)], 1.0 * u, (0.9, 0.92, 1.0))
+        pen.line(
+            [fork, (fork[0] + 22 * u, fork[1] + 26 * u), (fork[0] + 30 * u, fork[1] + 55 * u)],
+            1.0 * u,
+            (0.9, 0.92, 1.0),
+        )
         self.bolt = pen.sheet().plate()
 
     def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from vidpipe.services.procedural.painting.palette import Palette
-from vidpipe.services.procedural.painting.plate import Canvas, Floats, Plate, Point, Sheet
+from vidpipe.services.procedural.painting.plate import Canvas, Floats, Plate, Point, Sheet, merged
 from vidpipe.services.procedural.words import Wanted
 
 
@@ -101,7 +101,14 @@ class Backdrop:
     """A layer that only moves with the camera and, where asked, drifts or breathes."""
 
     def __init__(
-        self, sheet: Sheet, depth: float, *, drift: float = 0.0, blur: float = 0.0, flicker: float = 0.0, rate: float = 1.0
+        self,
+        sheet: Sheet,
+        depth: float,
+        *,
+        drift: float = 0.0,
+        blur: float = 0.0,
+        flicker: float = 0.0,
+        rate: float = 1.0,
     ) -> None:
         """`drift` pixels a second to the right; `flicker` 0..1 of its strength, `rate` times a second."""
         self.plate: Plate = sheet.plate(blur)
@@ -116,3 +123,30 @@ class Backdrop:
             wave = math.sin(time * self.rate * 6.283) * 0.6 + math.sin(time * self.rate * 14.7 + 1.3) * 0.4
             strength = 1 - self.flicker * (0.5 + 0.5 * wave)
         self.plate.lay(canvas, self.left + dx + self.drift * time, self.top + dy, strength)
+
+
+def flattened(stage: Stage, elements: list[Element]) -> list[Element]:
+    """The same picture with fewer layers: neighbours in the drawing order that never move apart become one."""
+    still = stage.reach == (0.0, 0.0)
+    made: list[Element] = []
+    run: list[Backdrop] = []
+
+    def end_run() -> None:
+        if len(run) == 1:
+            made.append(run[0])
+        elif run:
+            first = run[0]
+            first.plate, first.left, first.top = merged([(layer.plate, layer.left, layer.top) for layer in run])
+            made.append(first)
+        run.clear()
+
+    for element in elements:
+        fixed = isinstance(element, Backdrop) and not element.drift and not element.flicker
+        if run and not (fixed and (still or element.depth == run[0].depth)):
+            end_run()
+        if fixed and isinstance(element, Backdrop):
+            run.append(element)
+        else:
+            made.append(element)
+    end_run()
+    return made

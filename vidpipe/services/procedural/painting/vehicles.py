@@ -20,11 +20,22 @@ def sailboat(hull: Colour, sail: Colour, wood: Colour, tall: float) -> list[Shee
         pen = Pen(h * 1.2, h * 1.15, -h * 0.6, -h * 1.08, 3)
         top = (lean * h, -h)
         pen.line([(0, -0.08 * h), top], 0.018 * h, wood)
-        pen.polygon([(0.03 * h + lean * 0.9 * h, -0.95 * h), (0.40 * h + lean * 0.2 * h, -0.2 * h), (0.02 * h, -0.17 * h)], sail)
-        pen.polygon([(0.03 * h + lean * 0.9 * h, -0.95 * h), (0.16 * h + lean * 0.4 * h, -0.52 * h), (0.02 * h, -0.17 * h)], mix(sail, (1, 1, 1), 0.25))
-        pen.polygon([(-0.02 * h + lean * 0.85 * h, -0.86 * h), (-0.04 * h, -0.17 * h), (-0.30 * h, -0.13 * h)], times(sail, 0.86))
+        pen.polygon(
+            [(0.03 * h + lean * 0.9 * h, -0.95 * h), (0.40 * h + lean * 0.2 * h, -0.2 * h), (0.02 * h, -0.17 * h)], sail
+        )
+        pen.polygon(
+            [(0.03 * h + lean * 0.9 * h, -0.95 * h), (0.16 * h + lean * 0.4 * h, -0.52 * h), (0.02 * h, -0.17 * h)],
+            mix(sail, (1, 1, 1), 0.25),
+        )
+        pen.polygon(
+            [(-0.02 * h + lean * 0.85 * h, -0.86 * h), (-0.04 * h, -0.17 * h), (-0.30 * h, -0.13 * h)],
+            times(sail, 0.86),
+        )
         pen.polygon([(-0.36 * h, -0.12 * h), (0.42 * h, -0.14 * h), (0.30 * h, 0.02 * h), (-0.26 * h, 0.02 * h)], hull)
-        pen.polygon([(-0.36 * h, -0.12 * h), (0.42 * h, -0.14 * h), (0.40 * h, -0.11 * h), (-0.34 * h, -0.09 * h)], mix(hull, (1, 1, 1), 0.35))
+        pen.polygon(
+            [(-0.36 * h, -0.12 * h), (0.42 * h, -0.14 * h), (0.40 * h, -0.11 * h), (-0.34 * h, -0.09 * h)],
+            mix(hull, (1, 1, 1), 0.35),
+        )
         pen.limb([(-0.14 * h, -0.13 * h), (-0.13 * h, -0.22 * h)], [0.07 * h, 0.05 * h], times(hull, 0.5))
         pen.ellipse(-0.13 * h, -0.255 * h, 0.026 * h, 0.03 * h, mix(wood, (0.9, 0.7, 0.55), 0.6))
         made.append(pen.sheet())
@@ -39,13 +50,31 @@ def ship(hull: Colour, white: Colour, long: float, lamps: float) -> list[Sheet]:
         pen = Pen(w * 1.2, w * 0.62, -w * 0.6, -w * 0.56, 3)
         for puff in range(7):
             age = (puff + index / 12) / 7
-            pen.ellipse(0.02 * w - age * 0.42 * w, -0.37 * w - age * 0.13 * w, (0.02 + 0.05 * age) * w, (0.016 + 0.035 * age) * w, mix(times(white, 0.55), white, age), 0.6 * (1 - age))
+            pen.ellipse(
+                0.02 * w - age * 0.42 * w,
+                -0.37 * w - age * 0.13 * w,
+                (0.02 + 0.05 * age) * w,
+                (0.016 + 0.035 * age) * w,
+                mix(times(white, 0.55), white, age),
+                0.6 * (1 - age),
+            )
         pen.rect(-0.22 * w, -0.20 * w, 0.44 * w, 0.09 * w, white)
         pen.rect(-0.12 * w, -0.27 * w, 0.28 * w, 0.08 * w, times(white, 0.93))
         for x in (-0.03, 0.07):
-            pen.polygon([(x * w, -0.27 * w), ((x + 0.05) * w, -0.27 * w), ((x + 0.045) * w, -0.37 * w), ((x + 0.005) * w, -0.37 * w)], mix(hull, (0.8, 0.2, 0.15), 0.6))
+            pen.polygon(
+                [
+                    (x * w, -0.27 * w),
+                    ((x + 0.05) * w, -0.27 * w),
+                    ((x + 0.045) * w, -0.37 * w),
+                    ((x + 0.005) * w, -0.37 * w),
+                ],
+                mix(hull, (0.8, 0.2, 0.15), 0.6),
+            )
         pen.polygon([(-0.48 * w, -0.12 * w), (0.5 * w, -0.14 * w), (0.42 * w, 0.02 * w), (-0.44 * w, 0.02 * w)], hull)
-        pen.polygon([(-0.46 * w, -0.03 * w), (0.45 * w, -0.03 * w), (0.42 * w, 0.02 * w), (-0.44 * w, 0.02 * w)], mix(hull, (0.7, 0.15, 0.12), 0.6))
+        pen.polygon(
+            [(-0.46 * w, -0.03 * w), (0.45 * w, -0.03 * w), (0.42 * w, 0.02 * w), (-0.44 * w, 0.02 * w)],
+            mix(hull, (0.7, 0.15, 0.12), 0.6),
+        )
         glow = mix(GLASS, WARM, min(1.0, lamps * 1.4))
         for step in range(13):
             pen.ellipse((-0.38 + 0.062 * step) * w, -0.085 * w, 0.0085 * w, 0.0085 * w, glow)
@@ -64,23 +93,71 @@ def car_side(paint: Colour, long: float, lamps: float) -> list[Sheet]:
         pen = Pen(w * 1.5, w * 0.48, -w * 0.55, -w * 0.42, 3)
         dip = 0.004 * w * (index % 3)
         pen.ellipse(0, -0.01 * w, 0.52 * w, 0.03 * w, (0.02, 0.02, 0.03), 0.4)
-        pen.polygon([(-0.24 * w, -0.20 * w + dip), (-0.15 * w, -0.34 * w + dip), (0.12 * w, -0.35 * w + dip), (0.25 * w, -0.20 * w + dip)], times(paint, 0.85))
-        pen.polygon([(-0.20 * w, -0.205 * w + dip), (-0.135 * w, -0.32 * w + dip), (-0.02 * w, -0.325 * w + dip), (-0.02 * w, -0.205 * w + dip)], mix(GLASS, paint, 0.25))
-        pen.polygon([(0.01 * w, -0.205 * w + dip), (0.01 * w, -0.325 * w + dip), (0.11 * w, -0.33 * w + dip), (0.205 * w, -0.205 * w + dip)], mix(GLASS, paint, 0.15))
-        pen.polygon([(-0.50 * w, -0.10 * w), (-0.48 * w, -0.20 * w + dip), (-0.24 * w, -0.22 * w + dip), (0.25 * w, -0.22 * w + dip), (0.46 * w, -0.18 * w + dip), (0.50 * w, -0.08 * w), (-0.49 * w, -0.07 * w)], paint)
+        pen.polygon(
+            [
+                (-0.24 * w, -0.20 * w + dip),
+                (-0.15 * w, -0.34 * w + dip),
+                (0.12 * w, -0.35 * w + dip),
+                (0.25 * w, -0.20 * w + dip),
+            ],
+            times(paint, 0.85),
+        )
+        pen.polygon(
+            [
+                (-0.20 * w, -0.205 * w + dip),
+                (-0.135 * w, -0.32 * w + dip),
+                (-0.02 * w, -0.325 * w + dip),
+                (-0.02 * w, -0.205 * w + dip),
+            ],
+            mix(GLASS, paint, 0.25),
+        )
+        pen.polygon(
+            [
+                (0.01 * w, -0.205 * w + dip),
+                (0.01 * w, -0.325 * w + dip),
+                (0.11 * w, -0.33 * w + dip),
+                (0.205 * w, -0.205 * w + dip),
+            ],
+            mix(GLASS, paint, 0.15),
+        )
+        pen.polygon(
+            [
+                (-0.50 * w, -0.10 * w),
+                (-0.48 * w, -0.20 * w + dip),
+                (-0.24 * w, -0.22 * w + dip),
+                (0.25 * w, -0.22 * w + dip),
+                (0.46 * w, -0.18 * w + dip),
+                (0.50 * w, -0.08 * w),
+                (-0.49 * w, -0.07 * w),
+            ],
+            paint,
+        )
         pen.line([(-0.47 * w, -0.16 * w + dip), (0.46 * w, -0.15 * w + dip)], 0.010 * w, mix(paint, (1, 1, 1), 0.4))
         pen.ellipse(0.475 * w, -0.14 * w, 0.022 * w, 0.025 * w, mix((0.95, 0.95, 0.85), WARM, 0.5))
         pen.ellipse(-0.485 * w, -0.145 * w, 0.012 * w, 0.028 * w, (0.95, 0.15, 0.1))
         if lamps > 0.3:
             for part in range(6):
-                pen.polygon([(0.49 * w, -0.15 * w), (0.49 * w, -0.13 * w), ((0.93 - 0.06 * part) * w, -0.02 * w), ((0.93 - 0.06 * part) * w, -0.19 * w + 0.016 * part * w)], WARM, 0.04 + 0.03 * part)
+                pen.polygon(
+                    [
+                        (0.49 * w, -0.15 * w),
+                        (0.49 * w, -0.13 * w),
+                        ((0.93 - 0.06 * part) * w, -0.02 * w),
+                        ((0.93 - 0.06 * part) * w, -0.19 * w + 0.016 * part * w),
+                    ],
+                    WARM,
+                    0.04 + 0.03 * part,
+                )
         for x in (-0.30, 0.30):
             pen.ellipse(x * w, -0.075 * w, 0.082 * w, 0.082 * w, (0.06, 0.06, 0.07))
             pen.ellipse(x * w, -0.075 * w, 0.044 * w, 0.044 * w, (0.66, 0.66, 0.68))
             spin = math.tau * index / 18
             for spoke in range(3):
                 a = spin + math.tau * spoke / 3
-                pen.line([(x * w, -0.075 * w), (x * w + 0.04 * w * math.cos(a), -0.075 * w + 0.04 * w * math.sin(a))], 0.012 * w, (0.25, 0.25, 0.28))
+                pen.line(
+                    [(x * w, -0.075 * w), (x * w + 0.04 * w * math.cos(a), -0.075 * w + 0.04 * w * math.sin(a))],
+                    0.012 * w,
+                    (0.25, 0.25, 0.28),
+                )
         made.append(pen.sheet())
     return made
 
@@ -92,9 +169,25 @@ def car_front(paint: Colour, wide: float, lamps: float) -> Sheet:
     pen.ellipse(0, 0, 0.6 * w, 0.06 * w, (0.02, 0.02, 0.03), 0.45)
     for x in (-0.40, 0.26):
         pen.rect(x * w, -0.16 * w, 0.15 * w, 0.17 * w, (0.05, 0.05, 0.06))
-    pen.polygon([(-0.34 * w, -0.42 * w), (-0.25 * w, -0.74 * w), (0.25 * w, -0.74 * w), (0.34 * w, -0.42 * w)], times(paint, 0.8))
-    pen.polygon([(-0.29 * w, -0.44 * w), (-0.215 * w, -0.69 * w), (0.215 * w, -0.69 * w), (0.29 * w, -0.44 * w)], mix(GLASS, (0.1, 0.12, 0.16), 0.45))
-    pen.polygon([(-0.48 * w, -0.10 * w), (-0.46 * w, -0.36 * w), (-0.36 * w, -0.45 * w), (0.36 * w, -0.45 * w), (0.46 * w, -0.36 * w), (0.48 * w, -0.10 * w)], paint)
+    pen.polygon(
+        [(-0.34 * w, -0.42 * w), (-0.25 * w, -0.74 * w), (0.25 * w, -0.74 * w), (0.34 * w, -0.42 * w)],
+        times(paint, 0.8),
+    )
+    pen.polygon(
+        [(-0.29 * w, -0.44 * w), (-0.215 * w, -0.69 * w), (0.215 * w, -0.69 * w), (0.29 * w, -0.44 * w)],
+        mix(GLASS, (0.1, 0.12, 0.16), 0.45),
+    )
+    pen.polygon(
+        [
+            (-0.48 * w, -0.10 * w),
+            (-0.46 * w, -0.36 * w),
+            (-0.36 * w, -0.45 * w),
+            (0.36 * w, -0.45 * w),
+            (0.46 * w, -0.36 * w),
+            (0.48 * w, -0.10 * w),
+        ],
+        paint,
+    )
     pen.rect(-0.24 * w, -0.27 * w, 0.48 * w, 0.10 * w, times(paint, 0.3))
     pen.rect(-0.46 * w, -0.14 * w, 0.92 * w, 0.05 * w, times(paint, 0.55))
     for x in (-0.35, 0.35):
@@ -114,7 +207,14 @@ def train(paint: Colour, tall: float, lamps: float) -> list[Sheet]:
         pen = Pen(long + h * 2.4, h * 2.1, -long, -h * 2.0)
         for puff in range(9):
             age = (puff + index / 8) / 9
-            pen.ellipse(h * 0.75 - age * h * 3.6, -h * 1.05 - age * h * 0.6, (0.14 + 0.34 * age) * h, (0.12 + 0.24 * age) * h, mix((0.5, 0.5, 0.52), (0.92, 0.92, 0.92), age), 0.75 * (1 - age))
+            pen.ellipse(
+                h * 0.75 - age * h * 3.6,
+                -h * 1.05 - age * h * 0.6,
+                (0.14 + 0.34 * age) * h,
+                (0.12 + 0.24 * age) * h,
+                mix((0.5, 0.5, 0.52), (0.92, 0.92, 0.92), age),
+                0.75 * (1 - age),
+            )
         dark = times(paint, 0.4)
         for coach in range(4):
             x = -h * 1.15 - (coach + 1) * h * 1.72
@@ -122,7 +222,13 @@ def train(paint: Colour, tall: float, lamps: float) -> list[Sheet]:
             pen.rect(x - 0.03 * h, -0.92 * h, 1.68 * h, 0.09 * h, dark)
             pen.rect(x, -0.42 * h, 1.62 * h, 0.05 * h, mix(paint, (1, 0.9, 0.7), 0.5))
             for window in range(5):
-                pen.rect(x + (0.12 + 0.3 * window) * h, -0.76 * h, 0.2 * h, 0.24 * h, mix(mix(GLASS, paint, 0.3), WARM, min(1.0, lamps * 1.3)))
+                pen.rect(
+                    x + (0.12 + 0.3 * window) * h,
+                    -0.76 * h,
+                    0.2 * h,
+                    0.24 * h,
+                    mix(mix(GLASS, paint, 0.3), WARM, min(1.0, lamps * 1.3)),
+                )
             for wheel in (0.25, 0.5, 1.12, 1.37):
                 pen.ellipse(x + wheel * h, -0.11 * h, 0.11 * h, 0.11 * h, (0.06, 0.06, 0.07))
         pen.rect(-1.1 * h, -1.0 * h, 0.62 * h, 0.84 * h, times(paint, 0.8))
@@ -136,7 +242,14 @@ def train(paint: Colour, tall: float, lamps: float) -> list[Sheet]:
             pen.ellipse(wheel * h, -radius, radius, radius, (0.08, 0.08, 0.09))
             pen.ellipse(wheel * h, -radius, radius * 0.4, radius * 0.4, mix(paint, (0.8, 0.7, 0.4), 0.5))
         turn = math.tau * index / 8
-        pen.line([(-0.2 * h + 0.1 * h * math.cos(turn), -0.22 * h + 0.1 * h * math.sin(turn)), (0.25 * h + 0.1 * h * math.cos(turn), -0.22 * h + 0.1 * h * math.sin(turn))], 0.05 * h, (0.6, 0.6, 0.62))
+        pen.line(
+            [
+                (-0.2 * h + 0.1 * h * math.cos(turn), -0.22 * h + 0.1 * h * math.sin(turn)),
+                (0.25 * h + 0.1 * h * math.cos(turn), -0.22 * h + 0.1 * h * math.sin(turn)),
+            ],
+            0.05 * h,
+            (0.6, 0.6, 0.62),
+        )
         made.append(pen.sheet())
     return made
 
@@ -154,13 +267,44 @@ def rocket(white: Colour, tall: float, *, lean: float = 0.0) -> list[Sheet]:
 
         flick = 0.85 + 0.2 * math.sin(index * 2.4) + 0.1 * math.cos(index * 5.1)
         for (wide, long), colour in zip(((0.085, 0.62), (0.062, 0.45), (0.036, 0.27)), FIRE, strict=True):
-            pen.polygon([at(-wide, 0.0), at(-wide * 1.2, long * 0.3 * flick), at(0, long * flick), at(wide * 1.2, long * 0.3 * flick), at(wide, 0.0)], colour, 0.92)
+            pen.polygon(
+                [
+                    at(-wide, 0.0),
+                    at(-wide * 1.2, long * 0.3 * flick),
+                    at(0, long * flick),
+                    at(wide * 1.2, long * 0.3 * flick),
+                    at(wide, 0.0),
+                ],
+                colour,
+                0.92,
+            )
         red = mix(white, (0.85, 0.22, 0.16), 0.8)
         for side in (-1, 1):
             pen.polygon([at(side * 0.10, -0.24), at(side * 0.22, 0.02), at(side * 0.09, -0.03)], red)
-        body = [at(-0.085, 0.0), at(-0.12, -0.28), at(-0.11, -0.62), at(-0.06, -0.84), at(0, -0.97), at(0.06, -0.84), at(0.11, -0.62), at(0.12, -0.28), at(0.085, 0.0)]
+        body = [
+            at(-0.085, 0.0),
+            at(-0.12, -0.28),
+            at(-0.11, -0.62),
+            at(-0.06, -0.84),
+            at(0, -0.97),
+            at(0.06, -0.84),
+            at(0.11, -0.62),
+            at(0.12, -0.28),
+            at(0.085, 0.0),
+        ]
         pen.polygon(body, white)
-        pen.polygon([at(-0.085, 0.0), at(-0.12, -0.28), at(-0.11, -0.62), at(-0.06, -0.84), at(-0.03, -0.84), at(-0.05, -0.3), at(-0.045, 0.0)], times(white, 0.72))
+        pen.polygon(
+            [
+                at(-0.085, 0.0),
+                at(-0.12, -0.28),
+                at(-0.11, -0.62),
+                at(-0.06, -0.84),
+                at(-0.03, -0.84),
+                at(-0.05, -0.3),
+                at(-0.045, 0.0),
+            ],
+            times(white, 0.72),
+        )
         pen.polygon([at(-0.072, -0.79), at(0, -0.97), at(0.072, -0.79)], red)
         x, y = at(0.012, -0.56)
         pen.ellipse(x, y, 0.05 * h, 0.05 * h, times(white, 0.5))
@@ -178,7 +322,15 @@ def balloon(one: Colour, other: Colour, tall: float) -> list[Sheet]:
     for step, wide in enumerate((1.0, 0.72, 0.42, 0.14)):
         tone = one if step % 2 == 0 else other
         pen.ellipse(0, cy, r * wide, r, tone)
-        pen.polygon([(-0.24 * h * wide, -0.43 * h), (0.24 * h * wide, -0.43 * h), (0.06 * h * wide, -0.21 * h), (-0.06 * h * wide, -0.21 * h)], tone)
+        pen.polygon(
+            [
+                (-0.24 * h * wide, -0.43 * h),
+                (0.24 * h * wide, -0.43 * h),
+                (0.06 * h * wide, -0.21 * h),
+                (-0.06 * h * wide, -0.21 * h),
+            ],
+            tone,
+        )
     for side in (-1, 1):
         pen.line([(side * 0.055 * h, -0.21 * h), (side * 0.04 * h, -0.09 * h)], 0.006 * h, (0.2, 0.15, 0.1))
     pen.rect(-0.05 * h, -0.09 * h, 0.10 * h, 0.085 * h, (0.42, 0.27, 0.15))
@@ -195,11 +347,20 @@ def house(wall: Colour, roof: Colour, tall: float, lamps: float) -> list[Sheet]:
         for puff in range(6):
             age = (puff + index / 10) / 6
             drift = 0.12 * math.sin(age * 4) + 0.22 * age
-            pen.ellipse((0.33 + drift) * h, -(1.06 + 0.6 * age) * h, (0.035 + 0.08 * age) * h, (0.03 + 0.06 * age) * h, mix(roof, (0.92, 0.92, 0.92), 0.75), 0.6 * (1 - age))
+            pen.ellipse(
+                (0.33 + drift) * h,
+                -(1.06 + 0.6 * age) * h,
+                (0.035 + 0.08 * age) * h,
+                (0.03 + 0.06 * age) * h,
+                mix(roof, (0.92, 0.92, 0.92), 0.75),
+                0.6 * (1 - age),
+            )
         pen.rect(0.27 * h, -1.06 * h, 0.12 * h, 0.4 * h, times(wall, 0.6))
         pen.rect(-0.56 * h, -0.55 * h, 1.12 * h, 0.57 * h, wall)
         pen.rect(-0.56 * h, -0.55 * h, 0.22 * h, 0.57 * h, times(wall, 0.85))
-        pen.polygon([(-0.68 * h, -0.52 * h), (-0.44 * h, -0.98 * h), (0.44 * h, -0.98 * h), (0.68 * h, -0.52 * h)], roof)
+        pen.polygon(
+            [(-0.68 * h, -0.52 * h), (-0.44 * h, -0.98 * h), (0.44 * h, -0.98 * h), (0.68 * h, -0.52 * h)], roof
+        )
         for line in range(4):
             y = -0.6 * h - line * 0.1 * h
             inset = 0.64 - 0.053 * line * 1.0

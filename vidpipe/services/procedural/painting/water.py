@@ -8,7 +8,14 @@ import numpy as np
 
 from vidpipe.services.procedural.painting.noise import sheet_noise
 from vidpipe.services.procedural.painting.plate import (
-    Canvas, Colour, Floats, Ints, Sheet, colour_planes, mix, times,
+    Canvas,
+    Colour,
+    Floats,
+    Ints,
+    Sheet,
+    colour_planes,
+    mix,
+    times,
 )  # fmt: skip
 from vidpipe.services.procedural.painting.stage import Eye, Stage
 
@@ -21,7 +28,8 @@ class Water:
     """
 
     def __init__(
-        self, stage: Stage, top: float, *, bottom: float | None = None, depth: float = 0.12, tone: Colour = (0.1, 0.3, 0.4),
+        self, stage: Stage, top: float, *, bottom: float | None = None, depth: float = 0.12, tone: Colour = (0.1,
+                0.3, 0.4),
         rough: float = 1.0, mirror: float = 0.6, speed: float = 1.0,
     ) -> None:  # fmt: skip
         self.depth, self.stage, self.edge, self.speed = depth, stage, top, speed
@@ -49,7 +57,11 @@ class Water:
         second = distance * 2.3 - wobble * 1.4 - side * 4
         size = np.clip(away / 60, 0.22, 1.0) ** 0.7 * np.float32(rough)
         self.pairs: tuple[tuple[Ints, Ints], ...] = tuple(
-            (_whole(np.cos(phase) * size * 64), _whole(np.sin(phase) * size * 64)) for phase in (first, second)
+            (
+                _whole((np.cos(phase) * size * 64).astype(np.float32)),
+                _whole((np.sin(phase) * size * 64).astype(np.float32)),
+            )
+            for phase in (first, second)
         )
         spread = (14 * u + away * u * 0.42) * (1.25 if rough > 1 else 1.0)
         path = np.exp(-(((x - stage.sun[0]) / spread) ** 2)) * (0.35 + 0.65 * np.exp(-away / 130))
@@ -63,7 +75,7 @@ class Water:
 
     def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
         """Mirror, tint, shake, glitter."""
-        dx, dy = eye.offset(self.depth)
+        dy = eye.offset(self.depth)[1]
         top = round(self.edge + dy)
         top -= top % 2
         rows = min(self.rows, canvas.height - top)
@@ -98,7 +110,6 @@ class Water:
         return total
 
     def _mirror(self, plane: Ints, index: int, edge: int, count: int, swell: Ints) -> None:
-        source = np.arange(edge - 1, edge - 1 - count, -1)
         # Far rows mirror what stands just above the edge; the whole sky is squeezed into what water there is.
         squeeze = min(1.0, edge / max(1, count))
         source = np.clip((edge - 1 - (np.arange(count) * squeeze)).astype(np.int32), 0, edge - 1)
@@ -125,5 +136,3 @@ def reflected_light(x: float, edge: float, length: float, width: float, colour: 
     cover = (np.exp(-((across * 2.2) ** 2)) * (1 - down) ** 1.4 * streak * 0.6).astype(np.float32)
     rgb = np.stack([cover * np.float32(part) for part in colour])
     return Sheet(rgb, cover, x - wide / 2, edge)
-
-

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from vidpipe.services.procedural.painting.noise import sheet_noise, smoothstep
-from vidpipe.services.procedural.painting.plate import Canvas, Colour, Floats, Ints, Pen, Plate, mix
+from vidpipe.services.procedural.painting.plate import Canvas, Colour, Floats, Ints, Pen, Spark, mix
 from vidpipe.services.procedural.painting.stage import Backdrop, Element, Eye, Stage, grid
 
 
@@ -93,7 +93,10 @@ class Snowfall:
         reach = max(1, math.ceil(size * u * 1.3))
         span = np.arange(-reach, reach + 1)
         for x, y, light in zip(
-            rng.uniform(0, self.tile_w, count), rng.uniform(0, self.tile_h, count), rng.uniform(0.4, 1, count), strict=True
+            rng.uniform(0, self.tile_w, count),
+            rng.uniform(0, self.tile_h, count),
+            rng.uniform(0.4, 1, count),
+            strict=True,
         ):
             column, row = int(x), int(y)
             away = np.hypot((span - (x - column))[None, :], (span - (y - row))[:, None])
@@ -130,12 +133,13 @@ class Motes:
         away = np.hypot(*np.meshgrid(*(np.arange(side, dtype=np.float32) - (side - 1) / 2,) * 2))
         core: Floats = np.exp(-((away / (1.1 * u * size)) ** 2)) + 0.35 * np.exp(-((away / (2.6 * u * size)) ** 2))
         core = np.clip(core, 0, 1) * (1 - smoothstep(side * 0.4, side * 0.5, away))
-        self.plate = Plate(np.stack([core * np.float32(part) for part in colour]), core)
+        self.plate = Spark(core, colour)
         left, top, right, bottom = box or (0.0, stage.horizon / stage.height - 0.08, 1.0, 0.97)
         self.height = (bottom - top) * stage.height
         self.top = top * stage.height
         self.motes = [
-            (float(rng.uniform(left, right)) * stage.width, float(rng.uniform(0, self.height)), float(rng.uniform(6, 22)) * u,
+            (float(rng.uniform(left, right)) * stage.width, float(rng.uniform(0, self.height)),
+            float(rng.uniform(6, 22)) * u,
              float(rng.uniform(0.25, 0.8)), float(rng.uniform(0, 6.28)), float(rng.uniform(0.35, 1.0)))
             for _ in range(count)
         ]  # fmt: skip

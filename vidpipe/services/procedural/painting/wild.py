@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from vidpipe.services.procedural.painting.land import (
-    Wind, broad_tree, edge_noise, grass_fringe, pine, ridge_sheet, shade, tree_line,
+    Wind,
+    broad_tree,
+    edge_noise,
+    grass_fringe,
+    pine,
+    ridge_sheet,
+    shade,
+    tree_line,
 )  # fmt: skip
 from vidpipe.services.procedural.painting.noise import sheet_noise, smoothstep
 from vidpipe.services.procedural.painting.plate import Colour, Floats, Pen, Sheet, mix
@@ -14,7 +21,13 @@ from vidpipe.services.procedural.painting.stage import Backdrop, Element, Stage,
 from vidpipe.services.procedural.painting.water import Water
 from vidpipe.services.procedural.painting.weather import Motes
 
-ROCK, PINE, GRASS, WHEAT, SAND = (0.42, 0.40, 0.44), (0.11, 0.23, 0.17), (0.36, 0.52, 0.22), (0.82, 0.66, 0.28), (0.86, 0.62, 0.40)
+ROCK, PINE, GRASS, WHEAT, SAND = (
+    (0.42, 0.40, 0.44),
+    (0.11, 0.23, 0.17),
+    (0.36, 0.52, 0.22),
+    (0.82, 0.66, 0.28),
+    (0.86, 0.62, 0.40),
+)
 SNOW: Colour = (0.93, 0.95, 1.0)
 
 
@@ -25,7 +38,7 @@ def layer(stage: Stage, sheet: Sheet, depth: float) -> Element:
 
 def _facets(stage: Stage, name: str, sheet: Sheet, edge: Floats, depth: float, snow: float) -> None:
     """Rock faces in light and shadow below a ridge, and snow on them down to `snow` of the mountain's height."""
-    across, down = grid(sheet)
+    _across, down = grid(sheet)
     below = down - edge[None, : sheet.cover.shape[1]]
     u = stage.u
     height, width = sheet.cover.shape
@@ -57,7 +70,9 @@ def mountains(stage: Stage) -> list[Element]:
          (0.36, horizon + 8 * u, 44 * u, 150 * u))
     ):  # fmt: skip
         edge = edge_noise(stage, f"range{index}", depth, base, swing, cell, 7)
-        sheet = ridge_sheet(stage, depth, edge, ROCK if index < 2 else (0.26, 0.33, 0.30), mist=0.75, rim=0.35, reach=150 * u)
+        sheet = ridge_sheet(
+            stage, depth, edge, ROCK if index < 2 else (0.26, 0.33, 0.30), mist=0.75, rim=0.35, reach=150 * u
+        )
         if index < 2:
             _facets(stage, f"facets{index}", sheet, edge, depth, (46 - 10 * index) * u * tall)
         made.append(layer(stage, sheet, depth))
@@ -74,16 +89,24 @@ def _firs(stage: Stage, depth: float, base: float, tall: float) -> list[Element]
     return [layer(stage, ridge_sheet(stage, depth, raised, PINE, mist=0.45, rim=0.25, reach=70 * stage.u), depth)]
 
 
-def meadow(stage: Stage, depth: float, base: float, local: Colour, fringe: float, flowers: Colour | None = (0.95, 0.75, 0.85)) -> list[Element]:
+def meadow(
+    stage: Stage, depth: float, base: float, local: Colour, fringe: float, flowers: Colour | None = (0.95, 0.75, 0.85)
+) -> list[Element]:
     """Near ground with wind over it and a fringe of blades in front."""
     u = stage.u
     edge = edge_noise(stage, f"meadow{depth}", depth, base, 12 * u, 260 * u, 3)
     sheet = ridge_sheet(stage, depth, edge, local, mist=0.0, rim=0.6, texture=0.2)
-    across, down = grid(sheet)
-    sheet.tint(shade(stage, mix(local, (0.1, 0.2, 0.1), 0.5), 1.0), smoothstep(base, stage.height, down) * np.float32(0.8))
+    _across, down = grid(sheet)
+    sheet.tint(
+        shade(stage, mix(local, (0.1, 0.2, 0.1), 0.5), 1.0), smoothstep(base, stage.height, down) * np.float32(0.8)
+    )
     made: list[Element] = [layer(stage, sheet, depth), Wind(stage, depth + 0.001, sheet)]
     if fringe:
-        made.append(grass_fringe(stage, "fringe", 0.97, stage.height + 4 * u, fringe * 2.3, mix(local, (0.08, 0.16, 0.08), 0.4), flowers))
+        made.append(
+            grass_fringe(
+                stage, "fringe", 0.97, stage.height + 4 * u, fringe * 2.3, mix(local, (0.08, 0.16, 0.08), 0.4), flowers
+            )
+        )
     return made
 
 
@@ -93,17 +116,25 @@ def field(stage: Stage) -> list[Element]:
     rng = stage.rng("field")
     gold = stage.seed % 2 == 0
     made: list[Element] = []
-    for index, (depth, base, swing) in enumerate(((0.12, horizon - 14 * u, 26 * u), (0.24, horizon, 20 * u), (0.4, horizon + 18 * u, 18 * u))):
+    for index, (depth, base, swing) in enumerate(
+        ((0.12, horizon - 14 * u, 26 * u), (0.24, horizon, 20 * u), (0.4, horizon + 18 * u, 18 * u))
+    ):
         edge = edge_noise(stage, f"hill{index}", depth, base, swing, (330 - 40 * index) * u, 3)
         local = ((0.30, 0.44, 0.30), (0.42, 0.54, 0.26), (0.66, 0.60, 0.28) if gold else (0.33, 0.50, 0.22))[index]
         if index < 2:
-            edge = np.where(edge_noise(stage, f"hedge{index}", depth, 0, 1, 120 * u, 2) > 0.1, tree_line(stage, f"hedges{index}", depth, edge, (6 + 5 * index) * u, conifers=False), edge)
+            edge = np.where(
+                edge_noise(stage, f"hedge{index}", depth, 0, 1, 120 * u, 2) > 0.1,
+                tree_line(stage, f"hedges{index}", depth, edge, (6 + 5 * index) * u, conifers=False),
+                edge,
+            )
         made.append(layer(stage, ridge_sheet(stage, depth, edge, local, mist=0.35, rim=0.5), depth))
         if index == 0 and stage.palette.sun_height < 0.4:
             made.append(sun_bloom(stage, 0.14))
     if "tree" not in stage.wanted.subjects:
         made.append(lone_tree(stage, 0.46, float(rng.uniform(0.12, 0.3)) * stage.width, horizon + 40 * u, 120 * u))
-    return made + meadow(stage, 0.62, horizon + 36 * u, WHEAT if gold else GRASS, 17 * u, None if gold else (0.98, 0.86, 0.4))
+    return made + meadow(
+        stage, 0.62, horizon + 36 * u, WHEAT if gold else GRASS, 17 * u, None if gold else (0.98, 0.86, 0.4)
+    )
 
 
 def lone_tree(stage: Stage, depth: float, x: float, foot: float, tall: float) -> Element:
@@ -112,7 +143,17 @@ def lone_tree(stage: Stage, depth: float, x: float, foot: float, tall: float) ->
     toward = 1 if stage.sun[0] > x else -1
     leaf = shade(stage, (0.22, 0.36, 0.16), depth + 0.2)
     light = mix(leaf, stage.palette.rim, 0.5 * (1 - stage.palette.overcast * 0.7))
-    broad_tree(pen, x, foot, tall, shade(stage, (0.25, 0.17, 0.12), depth + 0.2), leaf, light, stage.rng(f"tree{depth}"), toward)
+    broad_tree(
+        pen,
+        x,
+        foot,
+        tall,
+        shade(stage, (0.25, 0.17, 0.12), depth + 0.2),
+        leaf,
+        light,
+        stage.rng(f"tree{depth}"),
+        toward,
+    )
     return layer(stage, pen.sheet(), depth)
 
 
@@ -126,7 +167,9 @@ def sea(stage: Stage) -> list[Element]:
     if stage.palette.sun_height < 0.4 or stage.palette.moon:
         made.append(sun_bloom(stage, 0.11))
     rough = {"storm": 2.0, "rain": 1.3, "fog": 0.6}.get(stage.wanted.weather, 1.0)
-    made.append(Water(stage, horizon, depth=0.2, tone=(0.06, 0.34, 0.46), rough=rough, speed=1.5 if rough > 1.5 else 1.0))
+    made.append(
+        Water(stage, horizon, depth=0.2, tone=(0.06, 0.34, 0.46), rough=rough, speed=1.5 if rough > 1.5 else 1.0)
+    )
     return made
 
 
@@ -189,7 +232,7 @@ def shafts(stage: Stage, depth: float) -> Element:
     wave = np.zeros_like(angle)
     for _ in range(5):
         wave += np.sin(angle * float(rng.uniform(14, 46)) + float(rng.uniform(0, 6.28)))
-    beam = smoothstep(0.6, 2.6, wave) * np.exp(-((down - stage.sun[1]) / (0.62 * stage.height)) ** 2)
+    beam = smoothstep(0.6, 2.6, wave) * np.exp(-(((down - stage.sun[1]) / (0.62 * stage.height)) ** 2))
     sheet.cover[:] = beam * np.float32(0.34 if not stage.palette.moon else 0.16)
     for part, value in zip(sheet.rgb, stage.palette.sun, strict=True):
         part[:] = sheet.cover * np.float32(value)
@@ -213,7 +256,9 @@ def desert(stage: Stage) -> list[Element]:
         made.append(layer(stage, sheet, depth))
         if index == 3:
             made.append(Wind(stage, depth + 0.001, sheet, 5.0))
-    made.append(Motes(stage, 0.93, mix(SAND, stage.palette.rim, 0.5), 26, "sand", box=(0, 0.62, 1, 1), size=0.6, rise=4))
+    made.append(
+        Motes(stage, 0.93, mix(SAND, stage.palette.rim, 0.5), 26, "sand", box=(0, 0.62, 1, 1), size=0.6, rise=4)
+    )
     return made
 
 
@@ -226,11 +271,15 @@ def _dune(stage: Stage, sheet: Sheet, edge: Floats, depth: float, index: int) ->
     shadow = smoothstep(-0.10, 0.16, -slope) * np.exp(-below / (70 * stage.u))
     dark = mix(shade(stage, (0.55, 0.30, 0.28), depth), stage.palette.ink, 0.22)
     sheet.tint(dark, np.clip(shadow, 0, 1).astype(np.float32) * np.float32(0.8))
-    sheet.tint(shade(stage, (0.6, 0.36, 0.24), 1.0), smoothstep(20 * stage.u, 170 * stage.u, below) * np.float32(0.55 * depth))
+    sheet.tint(
+        shade(stage, (0.6, 0.36, 0.24), 1.0), smoothstep(20 * stage.u, 170 * stage.u, below) * np.float32(0.55 * depth)
+    )
     if depth > 0.3:
         wobble = sheet_noise(stage.rng(f"ripple{index}"), width, sheet.cover.shape[0], (90 * stage.u, 20 * stage.u), 2)
         ripple = np.sin(below / (3.4 * stage.u) * (1.5 - depth) + wobble * 26 + across / (40 * stage.u))
-        sheet.shine(stage.palette.rim, (np.clip(ripple, 0, 1) * sheet.cover * np.float32(0.10 * depth)).astype(np.float32))
+        sheet.shine(
+            stage.palette.rim, (np.clip(ripple, 0, 1) * sheet.cover * np.float32(0.10 * depth)).astype(np.float32)
+        )
 
 
 def river(stage: Stage) -> list[Element]:
@@ -244,7 +293,13 @@ def river(stage: Stage) -> list[Element]:
         made.append(layer(stage, ridge_sheet(stage, depth, edge, local, mist=0.6, rim=0.4), depth))
     bank = edge_noise(stage, "bank", 0.2, horizon - 3 * u, 5 * u, 160 * u, 3)
     raised = tree_line(stage, "banktrees", 0.2, bank, 44 * u, conifers=stage.seed % 2 == 0)
-    made.append(layer(stage, ridge_sheet(stage, 0.2, np.minimum(raised, horizon - 2 * u), PINE, mist=0.3, rim=0.4, reach=40 * u), 0.2))
+    made.append(
+        layer(
+            stage,
+            ridge_sheet(stage, 0.2, np.minimum(raised, horizon - 2 * u), PINE, mist=0.3, rim=0.4, reach=40 * u),
+            0.2,
+        )
+    )
     if stage.palette.sun_height < 0.4 or stage.palette.moon:
         made.append(sun_bloom(stage, 0.21))
     made.append(Water(stage, horizon, depth=0.25, tone=(0.08, 0.26, 0.30), rough=0.55, mirror=0.82, speed=0.8))
@@ -263,12 +318,29 @@ def snowland(stage: Stage) -> list[Element]:
     if stage.palette.sun_height < 0.4:
         made.append(sun_bloom(stage, 0.12))
     ground = edge_noise(stage, "firs", 0.26, horizon + 6 * u, 12 * u, 170 * u)
-    made.append(layer(stage, ridge_sheet(stage, 0.26, tree_line(stage, "firline", 0.26, ground, 32 * u), (0.2, 0.29, 0.32), mist=0.7, reach=40 * u), 0.26))
+    made.append(
+        layer(
+            stage,
+            ridge_sheet(
+                stage,
+                0.26,
+                tree_line(stage, "firline", 0.26, ground, 32 * u),
+                (0.2, 0.29, 0.32),
+                mist=0.7,
+                reach=40 * u,
+            ),
+            0.26,
+        )
+    )
     for index, (depth, base, swing) in enumerate(((0.34, 12, 10), (0.56, 34, 12), (0.78, 78, 12))):
         slope = edge_noise(stage, f"drift{index}", depth, horizon + base * u, swing * u, 330 * u, 3)
         body = ridge_sheet(stage, depth, slope, SNOW, mist=0.0, rim=0.6, texture=0.03)
-        across, down = grid(body)
-        blue = smoothstep(0.42, 0.62, sheet_noise(stage.rng(f"blue{index}"), *body.cover.shape[::-1], (200 * u, 34 * u), 3))
+        _across, _down = grid(body)
+        blue = smoothstep(
+            0.42,
+            0.62,
+            sheet_noise(stage.rng(f"blue{index}"), body.cover.shape[1], body.cover.shape[0], (200 * u, 34 * u), 3),
+        )
         body.tint(mix(shade(stage, (0.55, 0.68, 0.92), depth), stage.palette.sky[0], 0.15), blue * np.float32(0.5))
         made.append(layer(stage, body, depth))
     made.append(_snowy_firs(stage, 0.6))
@@ -285,5 +357,14 @@ def _snowy_firs(stage: Stage, depth: float) -> Element:
         x = sheet.left + width * (index + float(rng.uniform(0.1, 0.9))) / 8
         if abs(x - stage.width * 0.5) > stage.width * 0.14:
             tall, toward = float(rng.uniform(70, 130)) * u, 1 if stage.sun[0] > x else -1
-            pine(pen, x, stage.horizon + float(rng.uniform(30, 62)) * u, tall, mix(colour, white, 0.12), mix(white, stage.palette.rim, 0.25), rng, toward)
+            pine(
+                pen,
+                x,
+                stage.horizon + float(rng.uniform(30, 62)) * u,
+                tall,
+                mix(colour, white, 0.12),
+                mix(white, stage.palette.rim, 0.25),
+                rng,
+                toward,
+            )
     return layer(stage, pen.sheet(), depth)

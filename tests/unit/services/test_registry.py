@@ -1,0 +1,102 @@
+"""Which services there are, what their models can do, and that their calls are slow work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidpipe.boundary import transaction_open
+from vidpipe.domain.requests import RemoteClip, VideoRequest
+from vidpipe.errors import SetupError, TransactionOpen
+from vidpipe.services.base import Cancellable, Findable
+from vidpipe.services.procedural import wire
+from vidpipe.services.registry import capabilities, default_model, names, open_service
+from vidpipe.settings import Settings, load
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The shipped configuration."""
+    return replace(load({"VIDPIPE_HOME": str(tmp_path)}), procedural_url="http://127.0.0.1:1")
+
+
+def test_every_service_of_the_configuration_opens(settings: Settings) -> None:
+    for name in ("procedural", "footage"):
+        assert name in names(settings)
+        assert open_service(name, settings).name == name
+
+
+def test_every_shipped_model_can_be_read(settings: Settings) -> None:
+    for name in names(settings):
+        for model in settings.services[name]["models"]:
+            assert capabilities(name, model, settings).model == model
+        assert default_model(name, settings) in settings.services[name]["models"]
+
+
+def test_a_misspelt_name_is_answered_with_a_guess(settings: Settings) -> None:
+    with pytest.raises(SetupError) as service:
+        open_service("procedual", settings)
+    assert service.value.remedy == "Did you mean procedural?"
+    with pytest.raises(SetupError) as model:
+        capabilities("procedural", "procedural-2", settings)
+    assert "procedural-1" in model.value.remedy
+
+
+def test_a_described_service_without_an_adapter_says_so(settings: Settings) -> None:
+    with pytest.raises(SetupError, match="no adapter"):
+        open_service("mine", replace(settings, services={"mine": {"models": {}}}))
+
+
+def test_without_an_address_the_procedural_service_says_what_to_do(settings: Settings) -> None:
+    with pytest.raises(SetupError) as caught:
+        open_service("procedural", replace(settings, procedural_url=""))
+    assert "VIDPIPE_PROCEDURAL_URL" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "model",
+    [{"max_secnds": 3}, {"audio": "yes"}, {"price_per_second": "much"}, {"price_per_second": -1}, {"sizes": [640]}],
+)
+def test_a_wrong_figure_is_named(settings: Settings, model: dict[str, Any]) -> None:
+    services = {"procedural": {"models": {"m": model}}}
+    with pytest.raises(SetupError, match=r"services\.procedural"):
+        capabilities("procedural", "m", replace(settings, services=services))
+
+
+def test_figures_become_types(settings: Settings) -> None:
+    model = {"sizes": [[640, 360]], "durations": [4, 8], "price_per_second": 0.1, "max_candidates": 2, "audio": True}
+    found = capabilities("x", "m", replace(settings, services={"x": {"models": {"m": model}}}))
+    assert found.sizes == ((640, 360),) and found.durations == (4.0, 8.0)
+    assert found.price_per_second == Decimal("0.1") and found.audio is True
+
+
+def test_what_the_configuration_promises_the_renderer_can_do(settings: Settings) -> None:
+    found = capabilities("procedural", "procedural-1", settings)
+    assert found.model in wire.MODELS and set(found.frame_rates) <= set(wire.FRAME_RATES)
+    assert wire.LEAST_SECONDS <= found.min_duration and found.max_duration <= wire.MOST_SECONDS
+    assert found.max_pixels <= wire.MOST_PIXELS and found.max_candidates <= wire.MOST_CLIPS
+    assert found.max_references <= wire.MOST_REFERENCES
+
+
+def test_no_call_is_begun_inside_a_transaction(settings: Settings, tmp_path: Path) -> None:
+    request = VideoRequest("t", "procedural-1", "the sea", 1.0, 320, 180, 24)
+    for name in ("procedural", "footage"):
+        service = open_service(name, settings)
+        assert isinstance(service, Findable)
+        with transaction_open():
+            for call in (
+                lambda service=service: service.submit(request),
+                lambda service=service: service.fetch("op", RemoteClip(1), tmp_path / "x"),
+                lambda service=service: service.find("t"),
+            ):
+                with pytest.raises(TransactionOpen):
+                    call()
+
+
+def test_only_what_can_be_cancelled_has_cancel(settings: Settings) -> None:
+    assert isinstance(open_service("procedural", settings), Cancellable)
+    assert not isinstance(open_service("footage", settings), Cancellable)
