@@ -31,7 +31,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
     return {**waves, "sweep": {"task": "sweep", "schedule": timing.sweep_every, "options": options}}
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def _logging(**_: Any) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(threadName)s: %(message)s", force=True

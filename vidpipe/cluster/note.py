@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, Any]:
     """What `write` wrote; empty where there is none or it cannot be understood."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

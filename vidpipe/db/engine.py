@@ -29,7 +29,9 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         # pre-ping costs 0.1 ms over a local socket and makes a restarted server a non-event.
-        self.engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+        self.engine = create_engine(
+            url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+        )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager

@@ -109,7 +109,9 @@ def spent(session: Session, project_id: UUID) -> tuple[Decimal, Decimal]:
     )
     sums: dict[str, Decimal] = {row[0]: row[1] for row in rows}
     settled = sums.get("settle", Decimal(0)) + sums.get("adjust", Decimal(0))
-    closed = select(LedgerEntry.attempt_id).where(LedgerEntry.kind.in_(["settle", "release"]))
+    closed = select(LedgerEntry.attempt_id).where(
+        LedgerEntry.project_id == project_id, LedgerEntry.kind.in_(["settle", "release"])
+    )
     still = select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(
         LedgerEntry.project_id == project_id, LedgerEntry.kind == "reserve", LedgerEntry.attempt_id.not_in(closed)
     )

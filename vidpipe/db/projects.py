@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, String, cast, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, defer
 
 from vidpipe.db.models import Cut, Project, Scene, Take
 from vidpipe.db.models import Sequence as SequenceRow
@@ -33,15 +33,16 @@ def find(session: Session, words: str) -> Project:
 
     Raises UserError where there is none or where a beginning fits several.
     """
-    newest = select(Project).order_by(Project.created_at.desc())
-    titled = session.execute(newest.where(func.lower(Project.title) == words.lower()).limit(1)).scalar_one_or_none()
+    by_age = select(Project.id).order_by(Project.created_at.desc())
+    titled = session.execute(by_age.where(func.lower(Project.title) == words.lower()).limit(1)).scalar_one_or_none()
     if titled is not None:
-        return titled
-    fits = [project for project in session.execute(newest).scalars() if str(project.id).startswith(words.lower())]
+        return session.get_one(Project, titled)
+    text_id = cast(Project.id, String)
+    fits = session.execute(by_age.where(text_id.startswith(words.lower(), autoescape=True)).limit(9)).scalars().all()
     if len(fits) == 1 and len(words) >= 3:
-        return fits[0]
+        return session.get_one(Project, fits[0])
     if len(fits) > 1:
-        raise UserError(f"{words!r} fits {len(fits)} films", remedy="Give more of the id.")
+        raise UserError(f"{words!r} fits several films", remedy="Give more of the id.")
     raise UserError(f"there is no film {words!r}", remedy="`vidpipe status` lists them.")
 
 
@@ -57,8 +58,9 @@ def newest(session: Session, fingerprint: str) -> Project | None:
 
 
 def all_of(session: Session) -> Sequence[Project]:
-    """Every film, newest first."""
-    return session.execute(select(Project).order_by(Project.created_at.desc())).scalars().all()
+    """Every film, newest first, without its storyboard's text."""
+    found = select(Project).options(defer(Project.storyboard)).order_by(Project.created_at.desc())
+    return session.execute(found).scalars().all()
 
 
 def scenes(session: Session, project_id: UUID) -> Sequence[Scene]:

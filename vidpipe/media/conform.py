@@ -47,13 +47,17 @@ def fitted(stream: Any, frame: Frame, fit: Fit = "pad") -> Any:
     stream = stream.filter("scale", "trunc(iw*sar/2)*2", "ih")  # square pixels
     grow = "decrease" if fit == "pad" else "increase"
     stream = stream.filter(
-        "scale", frame.width, frame.height, force_original_aspect_ratio=grow, force_divisible_by=2, flags="bicubic"
-    )
+        "scale", frame.width, frame.height, force_original_aspect_ratio=grow, force_divisible_by=2, flags="bicubic+accurate_rnd+full_chroma_int",
+        out_color_matrix="bt709", out_range="tv",
+    )  # fmt: skip
     if fit == "pad":
         stream = stream.filter("pad", frame.width, frame.height, "(ow-iw)/2", "(oh-ih)/2", color="black")
     else:
         stream = stream.filter("crop", frame.width, frame.height)
-    return stream.filter("setsar", 1).filter("format", "yuv420p")
+    # One meaning of colour for all that is encoded anew: a filmed clip that says none would otherwise differ from
+    # a rendered one in its parameters, and the two could not be joined.
+    stream = stream.filter("setsar", 1).filter("format", "yuv420p")
+    return stream.filter("setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
 
 
 def lasting(stream: Any, frames: int, first: int = 0) -> Any:

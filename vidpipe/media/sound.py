@@ -118,11 +118,7 @@ def _decoded(path: Path, channels: int, origin: float) -> Iterator[tuple[float, 
         if origin > _RUN_UP:
             container.seek(int((origin - _RUN_UP) / stream.time_base), stream=stream, backward=True)
         for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                continue  # the strip is padded; validate() has counted it
-            for frame in frames:
+            for frame in _frames(packet):
                 at = float(frame.time) if frame.pts is not None else at
                 for made in resampler.resample(frame):
                     yield at, _floats(made, channels)
@@ -207,3 +203,11 @@ def _read(part: Laid, start: int, count: int, channels: int) -> Samples:
         return np.zeros((count, channels), dtype=np.float32)
     flat = np.fromfile(part.strip.path, np.float32, count * channels, offset=start * channels * 4)
     return flat.reshape(count, channels) * np.float32(part.gain)
+
+
+def _frames(packet: Any) -> list[Any]:
+    """A packet's frames; none of a damaged one, whose place is padded (validate() has counted it)."""
+    try:
+        return list(packet.decode())
+    except av.error.InvalidDataError:
+        return []

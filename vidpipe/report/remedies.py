@@ -61,7 +61,8 @@ def for_film(report: Report) -> Advice:
         case ProjectState.WAITING | ProjectState.FAILED:
             return Advice((retry, " goes on with it."))
         case ProjectState.PAUSED:
-            return Advice((retry, " goes on with it; nothing is bought meanwhile."))
+            resume = Command(f"vidpipe resume {_short(report)}")
+            return Advice((resume, " goes on with it; nothing is bought meanwhile."))
         case ProjectState.ACTIVE | ProjectState.STITCHING:
             follow = Command(f"vidpipe follow {_short(report)}")
             return Advice((follow, " shows how it goes; this page tells of one moment."))

@@ -103,6 +103,16 @@ def test_two_encoders_pictures_stand_in_one_stream_with_both_configurations(shel
     assert difference(made.path, expected) < 5.0
 
 
+def test_a_filmed_clip_that_says_nothing_of_its_colours_fades_into_one_that_does(shelf: Shelf, tmp_path: Path) -> None:
+    """What is encoded anew has one meaning of colour, whatever its clips say: else the parts could not be joined."""
+    said = {"x264-params": "colorprim=bt709:transfer=bt709:colormatrix=bt709:range=tv"}
+    shots = [clips.clean(tmp_path / f"said-{seed}.mp4", options=said, seed=seed) for seed in (3, 4, 5)]
+    film = [segment(shelf("clean.mp4")), segment(shots[0]), segment(shots[1], fade=0.25), segment(shots[2])]
+    made = make([*film, segment(shelf("other.mp4"), fade=0.25), segment(shots[0], fade=0.25)], tmp_path)
+    assert made.frames == 6 * 24 - 3 * 6
+    assert decode(made.path).errors == 0
+
+
 def test_sound_stays_with_its_picture_over_45_cuts(tmp_path: Path) -> None:
     paths = [clips.flash_and_beep(tmp_path / f"{n}.mp4", 0.5, seed=n) for n in range(5)]
     made = make([segment(paths[n % 5]) for n in range(45)], tmp_path)

@@ -13,7 +13,9 @@ from vidpipe.services.procedural.painting.plate import Canvas, Plate, merged
 from vidpipe.services.procedural.sound import RATE, TARGET, ambient, loudness
 from vidpipe.services.procedural.words import PLACES, SUBJECTS, TIMES, WEATHERS, read_words
 
-LEAST_MOTION = 3.0  # steps of luma (of 219) by which the mean of some 10x10 block changes; grain alone changes it by 0.7
+# Steps of luma by which the mean of some 10x10 block changes in half a second; grain alone changes it by 0.7, and
+# under 2.55 media.stretches takes a picture for frozen.
+LEAST_MOTION = 2.6
 
 
 def shot(prompt: str, **changes: object) -> Shot:
@@ -31,31 +33,33 @@ def luma(film: Film) -> NDArray[np.float32]:
 @pytest.mark.parametrize("time", TIMES)
 def test_every_place_at_every_hour_moves_and_is_neither_black_nor_white(place: str, time: str) -> None:
     word = "beach" if place == "sea" else place
-    frames = luma(Film(shot(f"{word} at {time}, static camera", label="")))
-    assert frames.shape == (12, 90, 160)
-    assert 16 <= frames.min() and frames.max() <= 235
-    assert 24 < frames[6].mean() < 225 and frames[6].std() > 7
-    blocks = frames.reshape(12, 9, 10, 16, 10).mean(axis=(2, 4))
-    assert np.abs(blocks[11] - blocks[5]).max() > LEAST_MOTION
+    frames = luma(Film(shot(f"{word} at {time}, static camera", label="", fps=2)))
+    assert frames.shape == (2, 90, 160)
+    assert frames.min() >= 16 and frames.max() <= 235
+    assert 24 < frames[0].mean() < 225 and frames[0].std() > 7
+    blocks = frames.reshape(2, 9, 10, 16, 10).mean(axis=(2, 4))
+    assert np.abs(blocks[1] - blocks[0]).max() > LEAST_MOTION
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("framing", ["establishing", "wide", "close-up", "over-shoulder", "pov"])
 def test_every_subject_can_be_painted_in_every_framing(subject: str, framing: str) -> None:
     for place in ("field", "sea", "street", "room", "space"):
-        film = Film(shot(f"a {subject} in the {place} by day", shot=framing, seconds=0.5))
-        assert len(list(itertools.islice(film, 2))) == 2
+        (frame,) = luma(Film(shot(f"a {subject} in the {place} by day", shot=framing, fps=1, width=96, height=54)))
+        assert frame.std() > 7
 
 
 @pytest.mark.parametrize("weather", WEATHERS)
 def test_weather_changes_the_picture(weather: str) -> None:
-    plain, changed = (luma(Film(shot(f"mountains by day, {word}")))[6] for word in ("clear", weather))
+    plain, changed = (luma(Film(shot(f"mountains by day, {word}", fps=1)))[0] for word in ("clear", weather))
     if weather != "clear":
         assert np.abs(plain - changed).mean() > 4
 
 
 def test_the_subject_is_there() -> None:
-    empty, person = (luma(Film(shot(p, shot="full", label="")))[6] for p in ("harbour at dusk", "harbour at dusk"))
+    empty, person = (
+        luma(Film(shot(p, shot="full", label="", fps=1)))[0] for p in ("harbour at dusk", "harbour at dusk")
+    )
     assert np.array_equal(empty, person)
     for prompt in ("a harbour at dusk, a man", "a harbour at dusk, a dog", "a harbour at dusk, a ship"):
         film = Film(shot(prompt, shot="full"))
@@ -79,7 +83,9 @@ def test_the_same_shot_gives_the_same_frames() -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 @pytest.mark.parametrize(("camera", "sign"), [("pan-left", 1), ("pan-right", -1)])
 def test_when_the_camera_pans_left_the_picture_moves_right(seed: int, camera: str, sign: int) -> None:
-    frames = luma(Film(shot("city by day, no people", seed=seed, camera=camera, seconds=2.0, width=320, height=180, label="")))
+    frames = luma(
+        Film(shot("city by day, no people", seed=seed, camera=camera, seconds=2.0, width=320, height=180, label=""))
+    )
     row = slice(80, 100)
     first, last = (frame[row].mean(0) - frame[row].mean() for frame in (frames[8], frames[14]))
     moves = range(-24, 25)
@@ -93,7 +99,9 @@ def test_closing_in_makes_things_larger() -> None:
     assert (frames[-1] > 190).sum() > 1.25 * (frames[0] > 190).sum()
 
 
-@pytest.mark.parametrize("camera", ["pan-left", "tilt-up", "zoom-out", "dolly-in", "track-right", "crane-up", "handheld", "orbit"])
+@pytest.mark.parametrize(
+    "camera", ["pan-left", "tilt-up", "zoom-out", "dolly-in", "track-right", "crane-up", "handheld", "orbit"]
+)
 def test_no_move_shows_the_layers_edges(camera: str) -> None:
     frames = luma(Film(shot("mountains by day", camera=camera, seconds=3.0, label="")))
     for frame in (frames[0], frames[18], frames[-1]):

@@ -77,7 +77,7 @@ def test_figures_become_types(settings: Settings) -> None:
 def test_what_the_configuration_promises_the_renderer_can_do(settings: Settings) -> None:
     found = capabilities("procedural", "procedural-1", settings)
     assert found.model in wire.MODELS and set(found.frame_rates) <= set(wire.FRAME_RATES)
-    assert wire.LEAST_SECONDS <= found.min_duration and found.max_duration <= wire.MOST_SECONDS
+    assert found.min_duration >= wire.LEAST_SECONDS and found.max_duration <= wire.MOST_SECONDS
     assert found.max_pixels <= wire.MOST_PIXELS and found.max_candidates <= wire.MOST_CLIPS
     assert found.max_references <= wire.MOST_REFERENCES
 

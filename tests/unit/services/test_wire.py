@@ -19,7 +19,13 @@ GOOD: dict[str, Any] = {
 def form(*parts: tuple[str, bytes], boundary: str = "xyz") -> bytes:
     """A multipart body."""
     pieces = [
-        b"--" + boundary.encode() + b'\r\nContent-Disposition: form-data; name="' + name.encode() + b'"\r\n\r\n' + data + b"\r\n"
+        b"--"
+        + boundary.encode()
+        + b'\r\nContent-Disposition: form-data; name="'
+        + name.encode()
+        + b'"\r\n\r\n'
+        + data
+        + b"\r\n"
         for name, data in parts
     ]
     return b"".join(pieces) + b"--" + boundary.encode() + b"--\r\n"
@@ -54,8 +60,17 @@ def test_a_part_sent_twice_is_malformed() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"token": "../x"}, {"token": 3}, {"width": "320"}, {"width": True}, {"audio": 1}, {"extra": 1}, {"references": [1]}, {"fps": 24.5}],
-)  # fmt: skip
+    [
+        {"token": "../x"},
+        {"token": 3},
+        {"width": "320"},
+        {"width": True},
+        {"audio": 1},
+        {"extra": 1},
+        {"references": [1]},
+        {"fps": 24.5},
+    ],
+)
 def test_a_wrong_shape_is_malformed(change: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         read_order({**GOOD, **change})
@@ -71,8 +86,16 @@ def test_what_is_needed_is_asked_for(key: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"duration": float("nan")}, {"duration": 1e9}, {"width": 0}, {"width": 321}, {"count": 0}, {"seed": -1}, {"label": "x" * 3000}],
-)  # fmt: skip
+    [
+        {"duration": float("nan")},
+        {"duration": 1e9},
+        {"width": 0},
+        {"width": 321},
+        {"count": 0},
+        {"seed": -1},
+        {"label": "x" * 3000},
+    ],
+)
 def test_what_cannot_be_done_is_told_apart_from_what_is_malformed(change: dict[str, Any]) -> None:
     with pytest.raises(Unable):
         read_order({**GOOD, **change})

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -172,6 +173,9 @@ class ProceduralService:
             return _object(answer.content).get("cancelled") is True
 
     def _client(self) -> httpx.Client:
+        """A client for one call; raises httpx.ConnectError where nobody listens."""
+        if self._socket is not None:
+            _knock(self._socket)
         transport = httpx.HTTPTransport(verify=self._no_tls, uds=self._socket)
         return httpx.Client(transport=transport, base_url=self._base, timeout=self._call, trust_env=False)
 
@@ -205,6 +209,16 @@ def _address(url: str) -> tuple[str, str | None]:
             remedy="Start the cluster, or set VIDPIPE_PROCEDURAL_URL to http://host:port or http+unix://path.",
         )
     return f"http://{parts.netloc}", None
+
+
+def _knock(path: str) -> None:
+    """Connect to a unix socket and hang up: httpcore 1.0 leaves its socket open where nobody listens."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(CONNECT)
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise httpx.ConnectError(f"{path}: {error}") from error
 
 
 def _parts(request: VideoRequest, stack: ExitStack) -> list[tuple[str, tuple[str | None, Any, str]]]:

@@ -56,10 +56,13 @@ def _video_stream(container: OutputContainer, width: int, height: int, fps: int)
     stream.time_base = Fraction(1, fps)
     stream.thread_count = 1
     tuning = f"keyint={fps}:min-keyint={fps}:scenecut=0:open-gop=0:threads=1:rc-lookahead=12"
+    tuning += (
+        ":subme=1:ref=1"  # a third less time on rain and grain than the preset's own, and smaller files than superfast
+    )
     if _has_avx512():
         tuning += ":asm=avx2"
     stream.options = {
-        "preset": "veryfast", "crf": "20", "profile": "high", "flags": "+cgop", "x264-params": tuning,
+        "preset": "veryfast", "crf": "22", "profile": "high", "flags": "+cgop", "x264-params": tuning,
     }  # fmt: skip
     context = stream.codec_context
     context.color_primaries = context.color_trc = context.colorspace = COLOUR_BT709

@@ -64,12 +64,16 @@ def paint_cast(stage: Stage, references: tuple[Path, ...], *, mirrored: bool) ->
 def _extras(stage: Stage) -> list[Element]:
     """Small life where nobody was asked for, so that a still camera never shows a still picture."""
     place, light = stage.wanted.place, stage.wanted.time != "night"
+    made: list[Element] = []
+    if place == "street" and "car" not in stage.wanted.subjects:
+        paint = in_light(stage, (0.34, 0.42, 0.52))
+        made.append(Approaching(stage, vehicles.car_front(paint, stage.height * 0.42, stage.palette.lamps)))
     if place in ("street", "harbour") and not set(stage.wanted.subjects) & {"person", "two people", "robot"}:
-        return _passers_by(stage)
+        return made + _passers_by(stage)
     gulls = place in ("sea", "lighthouse", "desert", "city", "mountains", "river") and stage.wanted.weather != "storm"
     if gulls and light and "bird" not in stage.wanted.subjects:
         return _flock(stage, 3)
-    return []
+    return made
 
 
 def _passers_by(stage: Stage) -> list[Element]:
@@ -85,7 +89,8 @@ def _passers_by(stage: Stage) -> list[Element]:
         poses = figures.walker(look, tall, step=True)
         if heading < 0:
             poses = [_turned(sheet) for sheet in poses]
-        x = stage.width * (0.5 - heading * float(rng.uniform(0.05, 0.2)))
+        outward = 1 if stage.wanted.place == "street" else -1  # a street's middle is for cars
+        x = stage.width * (0.5 + outward * heading * float(rng.uniform(0.1, 0.2)))
         speed = min(0.62 * tall, 0.35 * stage.width / max(1.0, stage.seconds)) * heading
 
         def way(time: float, x: float = x, foot: float = foot, speed: float = speed) -> Point:

@@ -34,7 +34,7 @@ def room(stage: Stage) -> list[Element]:
     made: list[Element] = [_view(stage, window), _wall(stage, window, tone)]
     made += [_curtain(stage, window, side, mix(tone, (0.86, 0.5, 0.36), 0.45)) for side in (-1, 1)]
     made += _furniture(stage, window, tone)
-    made.append(Clock(stage, (window[0] + window[2] + 30 * u, stage.height * 0.24), tone))
+    made.append(Clock(stage, (window[0] + window[2] + 206 * u, stage.height * 0.24), tone))
     made.append(_window_light(stage, window))
     made.append(
         Motes(
@@ -157,7 +157,7 @@ def _furniture(stage: Stage, window: tuple[float, float, float, float], tone: Co
     for row in range(2):
         y = shelf_y + row * 52 * u
         x = right + 4 * u
-        while x < right + 150 * u:
+        while x < right + 104 * u:
             broad, high = float(rng.uniform(4, 9)) * u, float(rng.uniform(22, 36)) * u
             colour = mix(
                 times(
@@ -172,8 +172,8 @@ def _furniture(stage: Stage, window: tuple[float, float, float, float], tone: Co
             if rng.random() < 0.88:
                 pen.rect(x, y - high, broad, high, colour)
             x += broad + 0.6 * u
-        pen.rect(right, y, 156 * u, 4 * u, wood)
-        pen.rect(right, y + 4 * u, 156 * u, 2 * u, dark)
+        pen.rect(right, y, 112 * u, 4 * u, wood)
+        pen.rect(right, y + 4 * u, 112 * u, 2 * u, dark)
     table_y = stage.height * 0.70
     tx = right + 16 * u
     pen.rect(tx, table_y, 150 * u, 6 * u, mix(wood, palette.rim, 0.15))

@@ -73,7 +73,7 @@ def city(stage: Stage) -> list[Element]:
     if stage.palette.lamps > 0.15:
         made.append(Beacons(stage, 0.33))
     made += _roof(stage, 0.62)
-    made.append(Plume(stage, (stage.width * 0.62, stage.horizon + 52 * u), 0.63))
+    made.append(Plume(stage, (stage.width * 0.62, stage.horizon + 62 * u), 0.61))
     return made
 
 
@@ -87,7 +87,6 @@ class Plume:
         self.poses: list[tuple[Plate, float, float]] = []
         for index in range(24):
             pen = Pen(150 * u, 160 * u, -30 * u, -145 * u, 1)
-            pen.rect(-7 * u, -10 * u, 14 * u, 24 * u, times(stage.palette.ink, 1.0))
             for puff, size in enumerate((1.0, 0.6, 1.25, 0.75)):
                 age = (puff / 4 + index / 24) % 1
                 x, y = (4 + 80 * age**1.5 + 6 * math.sin(age * 9 + puff)) * u, -(8 + 112 * age) * u

@@ -191,11 +191,16 @@ def car_front(paint: Colour, wide: float, lamps: float) -> Sheet:
     pen.rect(-0.24 * w, -0.27 * w, 0.48 * w, 0.10 * w, times(paint, 0.3))
     pen.rect(-0.46 * w, -0.14 * w, 0.92 * w, 0.05 * w, times(paint, 0.55))
     for x in (-0.35, 0.35):
-        for size, alpha in ((0.28, 0.10), (0.19, 0.16), (0.12, 0.3)):
-            if lamps > 0.25:
-                pen.ellipse(x * w, -0.27 * w, size * w, size * w, WARM, alpha)
         pen.ellipse(x * w, -0.27 * w, 0.075 * w, 0.065 * w, (1.0, 0.97, 0.86))
-    return pen.sheet()
+    made = pen.sheet()
+    if lamps > 0.25:
+        for x in (-0.35, 0.35):  # a pen of its own: shapes replace each other's cover, sheets lie on each other
+            halo = Pen(w * 2.0, w * 1.0, -w, -w * 0.9, 3)
+            for step in range(9):
+                size = (0.30 - 0.028 * step) * w
+                halo.ellipse(x * w, -0.27 * w, size, size, WARM, 0.03 + 0.045 * step)
+            made.over(halo.sheet())
+    return made
 
 
 def train(paint: Colour, tall: float, lamps: float) -> list[Sheet]:
