@@ -25,11 +25,10 @@ from typing import Any
 from scripts.kills.boundaries import BOUNDARIES, crossing
 from scripts.kills.films import PHASES, Shape
 from scripts.kills.house import PROCESSES, House
-from scripts.kills.trial import Trial, killing, moments, undisturbed, usual_of
+from scripts.kills.trial import Life, Trial, killing, life_of, shares, undisturbed, usual_of
 from vidpipe.errors import SetupError
 
 WARM_UPS = 2  # films before the first that counts: the workers import, the caches fill
-_WHOLE_LIFE = 0.98  # of an undisturbed film: later the film has often ended
 
 
 class Run:
@@ -41,6 +40,7 @@ class Run:
         self._began = time.monotonic()
         self._houses = 0
         self._films = 0
+        self._life = Life(())
         self.shape = Shape(args.scenes, args.candidates)
         self.quiet: list[Trial] = []
         self.trials: list[Trial] = []
@@ -57,8 +57,7 @@ class Run:
                     done = sum(trial.process == name for trial in self.trials)
                     if done == 0:
                         self._quiet(house)
-                    life = usual_of(self.quiet) * _WHOLE_LIFE
-                    moment = moments(self._args.seed, name, self._args.kills, life)[done]
+                    moment = self._life.moment(shares(self._args.seed, name, self._args.kills)[done])
                     trial = killing(house, self.shape, name, moment, self._title(), usual_of(self.quiet[-3:]))
                     self.trials.append(trial)
                     planned.pop(0)
@@ -101,6 +100,7 @@ class Run:
     def _quiet(self, house: House) -> None:
         trial = undisturbed(house, self.shape, self._title())
         trial.process = "nothing"
+        self._life = life_of(house, trial)
         self.quiet.append(trial)
         self._tell(trial)
 

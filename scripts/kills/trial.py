@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from scripts.kills import films
 from scripts.kills.check import Found, check, film_file, trail, unfinished
@@ -19,6 +19,7 @@ from scripts.kills.house import EVERY, House, Killed, LeftBehindError
 from vidpipe.db.models import Transition
 
 MOST_EXTRA = 90.0  # seconds a film may take longer than an undisturbed one; then it counts as stuck
+_LOOK = 0.01  # seconds between two looks for the moment
 BACK = 60.0  # seconds in which a killed process must be ready again
 
 
@@ -27,7 +28,7 @@ class Trial:
     """What came of one film. `extra` is how many seconds longer it took than an undisturbed one."""
 
     process: str  # empty: nothing was killed
-    planned: float  # seconds after the film was enqueued
+    planned: float  # share of the film's life
     killed_at: float = 0.0  # seconds after the film was enqueued
     phases: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -45,10 +46,44 @@ class Trial:
         return not self.violations
 
 
-def moments(seed: int, process: str, kills: int, life: float) -> list[float]:
-    """`kills` random moments of a film's `life` (seconds), one in each of as many equal parts of it, in that order."""
+@dataclass(frozen=True)
+class Life:
+    """An undisturbed film's life: when each of its moves was made, in seconds after it was enqueued."""
+
+    moves: tuple[float, ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return self.moves[-1]
+
+    def moment(self, share: float) -> Moment:
+        """The moment at `share` (0 to 1) of this life, by which moves were made: other films are faster or slower."""
+        at = share * self.seconds
+        made = sum(move <= at for move in self.moves)
+        return Moment(share, made, at - self.moves[made - 1])
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment of a film's life: `after` seconds after its `moves`-th move."""
+
+    share: float
+    moves: int
+    after: float
+
+
+def shares(seed: int, process: str, kills: int) -> list[float]:
+    """`kills` random shares of a film's life, one in each of as many equal parts of it, in that order."""
     dice = random.Random(f"{seed} {process}")
-    return [(part + dice.random()) * life / kills for part in range(kills)]
+    return [(part + dice.random()) / kills for part in range(kills)]
+
+
+def life_of(house: House, trial: Trial) -> Life:
+    """The life of a film that is done."""
+    wanted = select(Transition.at).where(Transition.project_id == trial.project_id).order_by(Transition.at)
+    times = house.deps.db.run(lambda session: [at.timestamp() for at in session.execute(wanted).scalars()])
+    return Life(tuple(at - times[0] for at in times))
 
 
 def undisturbed(house: House, shape: Shape, title: str, *, most: float = 300.0) -> Trial:
@@ -61,12 +96,12 @@ def undisturbed(house: House, shape: Shape, title: str, *, most: float = 300.0) 
     return trial
 
 
-def killing(house: House, shape: Shape, process: str, moment: float, title: str, usual: float) -> Trial:
-    """A film during which `process` is killed `moment` seconds after it was enqueued."""
-    trial = Trial(process, moment)
+def killing(house: House, shape: Shape, process: str, moment: Moment, title: str, usual: float) -> Trial:
+    """A film during which `process` is killed at the moment; `usual` seconds a film takes undisturbed."""
+    trial = Trial(process, moment.share)
     began = time.monotonic()
     trial.project_id = films.begin(house, shape, title)
-    threading.Event().wait(max(0.0, began + moment - time.monotonic()))
+    _wait_until(house, trial.project_id, moment)
     trial.phases = films.phases(house, trial.project_id)
     trial.killed_at = time.monotonic() - began
     try:
@@ -76,6 +111,14 @@ def killing(house: House, shape: Shape, process: str, moment: float, title: str,
         return trial
     after_the_kill(house, shape, trial, killed, began, usual=usual)
     return trial
+
+
+def _wait_until(house: House, project_id: UUID, moment: Moment) -> None:
+    counted = select(func.count()).select_from(Transition).where(Transition.project_id == project_id)
+    pause = threading.Event()
+    while house.deps.db.run(lambda session: session.execute(counted).scalar_one()) < moment.moves:
+        pause.wait(_LOOK)
+    pause.wait(moment.after)
 
 
 def after_the_kill(house: House, shape: Shape, trial: Trial, killed: Killed, began: float, *, usual: float) -> None:

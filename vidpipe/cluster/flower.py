@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
+import socket
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ def command(settings: Settings, *, port: int = PORT, login: str = "") -> FlowerC
         )
     if not 1 <= port <= 65535:
         raise SetupError(f"port {port} cannot be used", remedy="Give a number from 1024 to 65535.")
+    _must_be_free(port)
     user, colon, password = (login or f"vidpipe:{secrets.token_urlsafe(12)}").partition(":")
     if not (user and colon and password):
         raise SetupError("Flower's login should read USER:PASSWORD", remedy="Leave it out to have one made up.")
@@ -55,6 +58,19 @@ def command(settings: Settings, *, port: int = PORT, login: str = "") -> FlowerC
     }
     words = ("flower", "--address=127.0.0.1", f"--port={port}", f"--max-tasks={MOST_TASKS}")
     return FlowerCommand(celery(*words), env, f"http://127.0.0.1:{port}/", user, password)
+
+
+def _must_be_free(port: int) -> None:
+    """Flower itself ends with a traceback where its port is taken."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise SetupError(
+            f"port {port} cannot be used: {'it is taken' if error.errno == errno.EADDRINUSE else error.strerror}",
+            remedy="Give another one: `--port N`.",
+        ) from error
 
 
 def serve(flower: FlowerCommand) -> int:
