@@ -50,7 +50,11 @@ def crossing(house: House, boundary: Boundary, title: str) -> Trial:
     with contextmanager(boundary.around or _nothing)(house):
         began = time.monotonic()
         trial.project_id = films.begin(house, shape, title)
-        boundary.reached(house, trial.project_id)
+        try:
+            boundary.reached(house, trial.project_id)
+        except AssertionError as error:
+            trial.violations.append(f"the moment was not reached, and nothing was killed: {error}")
+            return trial
         trial.killed_at = time.monotonic() - began
         killed = house.kill(boundary.process)
     after_the_kill(house, shape, trial, killed, began, usual=trial.killed_at)
@@ -157,9 +161,12 @@ def _there_is(house: House, model: type[Take | Scene], project_id: UUID, state: 
 
 def _candidates_locked(house: House) -> Iterator[None]:
     """No candidate can be written within the block."""
-    with house.deps.db.engine.begin() as connection:
+    with house.deps.db.engine.connect() as connection:
         connection.execute(text("lock table generation_candidates in share mode"))
-        yield
+        try:
+            yield
+        finally:
+            connection.invalidate()  # hangs up, which ends the lock; the server may be gone
 
 
 def _service_stands_still(house: House) -> Iterator[None]:

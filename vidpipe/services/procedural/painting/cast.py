@@ -3,47 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vidpipe.services.procedural.painting import figures, vehicles
+from vidpipe.services.procedural.painting.actor import BUSTS, Actor, in_light, lit, soft_shadow
 from vidpipe.services.procedural.painting.approaching import Approaching
 from vidpipe.services.procedural.painting.cards import Card
-from vidpipe.services.procedural.painting.figures import COATS, HAIR, SKIN, Look
 from vidpipe.services.procedural.painting.framing import SIZES, ground_y, stand_x
-from vidpipe.services.procedural.painting.land import ridge_sheet, shade
+from vidpipe.services.procedural.painting.land import ridge_sheet
 from vidpipe.services.procedural.painting.noise import line_noise
-from vidpipe.services.procedural.painting.plate import Canvas, Colour, Point, Sheet, mix, times
+from vidpipe.services.procedural.painting.people import look, people, turned
+from vidpipe.services.procedural.painting.plate import Point, mix
 from vidpipe.services.procedural.painting.sky import glow_sheet
-from vidpipe.services.procedural.painting.stage import Element, Eye, Stage
+from vidpipe.services.procedural.painting.stage import Element, Stage
 from vidpipe.services.procedural.painting.wild import layer, lone_tree
 
-Way = Callable[[float], Point]
 WATER = ("sea", "harbour", "lighthouse", "river")
 FLYING = ("bird", "balloon")
 AFLOAT = ("boat", "ship")
-BUSTS = ("close-up", "medium", "two-shot", "over-shoulder", "insert")
-
-
-class Actor:
-    """Something drawn in poses, that goes its way; a soft shadow lies under what stands."""
-
-    def __init__(self, poses: list[Sheet], depth: float, way: Way, rate: float, *, shadow: Sheet | None = None) -> None:
-        """`rate` poses a second; `way` gives the foot point at a time."""
-        self.depth, self.way, self.rate = depth, way, rate
-        self.poses = [(sheet.plate(), sheet.left, sheet.top) for sheet in poses]
-        self.shadow = (shadow.plate(), shadow.left, shadow.top) if shadow else None
-
-    def draw(self, canvas: Canvas, time: float, eye: Eye) -> None:
-        """The pose of the moment, where its way has led it."""
-        dx, dy = eye.offset(self.depth)
-        x, y = self.way(time)
-        for piece in (self.shadow, self.poses[int(time * self.rate) % len(self.poses)]):
-            if piece is not None:
-                piece[0].lay(canvas, x + piece[1] + dx, y + piece[2] + dy)
 
 
 def paint_cast(stage: Stage, references: tuple[Path, ...], *, mirrored: bool) -> list[Element]:
@@ -84,11 +64,11 @@ def _passers_by(stage: Stage) -> list[Element]:
     for index in range(2):
         tall = (72.0 - 14 * index) * u if stage.wanted.place == "street" else (62.0 - 6 * index) * u
         foot = stage.horizon + (72 - 16 * index) * u if stage.wanted.place == "street" else ground_y(stage) - 3 * u
-        look = replace(_look(stage, index), coat=in_light(stage, coats[index]), scarf=in_light(stage, (0.75, 0.7, 0.6)))
+        dressed = replace(look(stage, index), coat=in_light(stage, coats[index]), scarf=in_light(stage, (0.75, 0.7, 0.6)))
         heading = 1 if (index + stage.seed) % 2 else -1
-        poses = figures.walker(look, tall, step=True)
+        poses = figures.walker(dressed, tall, step=True)
         if heading < 0:
-            poses = [_turned(sheet) for sheet in poses]
+            poses = [turned(sheet) for sheet in poses]
         outward = 1 if stage.wanted.place == "street" else -1  # a street's middle is for cars
         x = stage.width * (0.5 + outward * heading * float(rng.uniform(0.1, 0.2)))
         speed = min(0.62 * tall, 0.35 * stage.width / max(1.0, stage.seconds)) * heading
@@ -112,7 +92,7 @@ def _shore(stage: Stage) -> Element:
 
 def _enter(stage: Stage, name: str, index: int, among: int) -> list[Element]:
     if name in ("person", "two people", "robot"):
-        return _people(stage, name, index)
+        return people(stage, name, index)
     if name in AFLOAT:
         return _afloat(stage, name)
     if name == "bird":
@@ -122,143 +102,6 @@ def _enter(stage: Stage, name: str, index: int, among: int) -> list[Element]:
         return [lone_tree(stage, 0.6, stage.width * 0.56, ground_y(stage), stage.height * min(0.95, 0.35 + size))]
     makers = {"car": _car, "train": _train, "rocket": _rocket, "balloon": _balloons, "house": _house}
     return makers[name](stage) if name in makers else [_animal(stage, name, index, among)]
-
-
-def in_light(stage: Stage, colour: Colour, depth: float = 0.86) -> Colour:
-    """A costume's colour at this hour: shaded, but not lost; lamps light a room, the sun is bare in space."""
-    if stage.wanted.place == "space":
-        return times(colour, 0.96)
-    if stage.wanted.place == "room":
-        lamp = mix((0.96, 0.95, 0.92), (1.0, 0.80, 0.58), stage.palette.lamps)
-        return times(colour, times(lamp, 0.92 - 0.2 * stage.palette.lamps))
-    own = {"day": 0.3, "night": 0.16}.get(stage.wanted.time, 0.26) + (0.14 if stage.wanted.shot in BUSTS else 0.0)
-    return mix(shade(stage, colour, depth), times(colour, 0.8), own)
-
-
-def lit(stage: Stage, sheets: list[Sheet], x: float, strength: float = 0.75) -> list[Sheet]:
-    """Sun or moon along the edges that face it."""
-    toward = 1 if stage.sun[0] > x else -1
-    power = strength * (1 - stage.palette.overcast) * (0.7 if stage.palette.moon else 1.0)
-    for sheet in sheets:
-        step = max(1, round(min(3.0 * stage.u, sheet.cover.shape[0] * 0.012 + 0.6)))
-        edge = np.clip(sheet.cover - np.roll(sheet.cover, -toward * step, axis=1), 0, 1)
-        sheet.shine(stage.palette.rim, edge * np.float32(power))
-    return sheets
-
-
-def _look(stage: Stage, index: int) -> Look:
-    """The first person of a film wears red, the second teal, whatever the shot."""
-    pick = index % len(COATS)
-    return Look(
-        coat=in_light(stage, COATS[pick]), dark=in_light(stage, (0.18, 0.19, 0.26)), skin=in_light(stage, SKIN[pick]),
-        hair=in_light(stage, HAIR[pick]), scarf=in_light(stage, ((0.93, 0.83, 0.62), (0.86, 0.42, 0.36))[pick % 2]),
-        long_hair=stage.wanted.long_hair == (index % 2 == 0),
-    )  # fmt: skip
-
-
-def _shadow(stage: Stage, wide: float) -> Sheet:
-    sheet = glow_sheet(wide, (1, 1, 1), 0.55, 0.2)
-    for part, value in zip(sheet.rgb, stage.palette.ink, strict=True):
-        part[:] = sheet.cover * np.float32(value * 0.6)
-    sheet.top += 0.01 * wide
-    return sheet
-
-
-def _people(stage: Stage, name: str, index: int) -> list[Element]:
-    shot, x = stage.wanted.shot, stand_x(stage)
-    if stage.wanted.place == "space":
-        return [_floating(stage, name)]
-    if name != "robot" and shot in BUSTS:
-        return _busts(stage, name, index)
-    tall = stage.height * min(0.8, SIZES.get(shot, 0.27)) * (0.94 if index else 1.0)
-    tall *= 1.35 if stage.wanted.place == "room" and shot == "wide" else 1.0
-    count = 2 if name == "two people" else 1
-    return [
-        _one(stage, name, x + (index * 0.9 + number * 0.62) * tall * 0.7, tall * (1 - 0.07 * number), index + number)
-        for number in range(count)
-    ]
-
-
-def _one(stage: Stage, name: str, x: float, tall: float, number: int) -> Element:
-    """A person or robot who walks, or stands."""
-    walks = stage.wanted.walks
-    heading = 1 if x < stage.width / 2 else -1
-    if name == "robot":
-        poses = figures.robot(in_light(stage, (0.62, 0.66, 0.72)), (0.35, 0.9, 1.0), tall, step=walks)
-    else:
-        poses = figures.walker(_look(stage, number), tall, step=walks)
-    if heading < 0:
-        poses = [_turned(sheet) for sheet in poses]
-    speed = min(0.62 * tall, 0.42 * stage.width / max(1.0, stage.seconds)) if walks else 0.0
-    foot = ground_y(stage) - 3 * stage.u * number
-    rate = figures.POSES * (speed / (0.66 * tall) if walks else 0.45)
-    return Actor(
-        lit(stage, poses, x), 0.80 + 0.01 * number, lambda time: (x + heading * speed * time, foot), rate,
-        shadow=_shadow(stage, tall * 0.6),
-    )  # fmt: skip
-
-
-def _turned(sheet: Sheet) -> Sheet:
-    """Mirrored about its foot point."""
-    right = -(sheet.left + sheet.cover.shape[1])
-    return Sheet(
-        np.ascontiguousarray(sheet.rgb[:, :, ::-1]), np.ascontiguousarray(sheet.cover[:, ::-1]), right, sheet.top
-    )
-
-
-def _busts(stage: Stage, name: str, index: int) -> list[Element]:
-    """One or two people from the chest up, near the camera."""
-    shot, height = stage.wanted.shot, stage.height
-    toward = 1 if stage.sun[0] > stage.width / 2 else -1
-    tall = height * {"close-up": 0.98, "insert": 0.98, "medium": 0.74, "two-shot": 0.66, "over-shoulder": 0.62}[shot]
-    pair = name == "two people" or shot in ("two-shot", "over-shoulder")
-    if not pair:
-        x = stage.width * (0.5 - 0.12 * toward) + index * stage.width * 0.3
-        return [_bust(stage, x, tall, index, toward)]
-    if shot == "over-shoulder":
-        x = stage.width * (0.5 + 0.16 * toward)
-        near = figures.bust(_look(stage, 1), height * 0.86, toward, back=True)
-        for sheet in near:
-            sheet.tint(stage.palette.ink, 0.45)
-        side = stage.width * (0.5 - 0.39 * toward)
-        return [
-            _bust(stage, x, tall, 0, -toward),
-            Actor(lit(stage, near, side, 0.5), 0.99, _breath(stage, side, height * 1.06), 4.0),
-        ]
-    return [
-        _bust(stage, stage.width * (0.5 - 0.17 * toward), tall, index, toward),
-        _bust(stage, stage.width * (0.5 + 0.18 * toward), tall * 0.95, index + 1, -toward),
-    ]
-
-
-def _bust(stage: Stage, x: float, tall: float, number: int, turn: int) -> Element:
-    poses = lit(stage, figures.bust(_look(stage, number), tall, turn), x)
-    return Actor(poses, 0.98 + 0.002 * number, _breath(stage, x, stage.height + 0.02 * tall), 3.4 + 0.5 * number)
-
-
-def _breath(stage: Stage, x: float, y: float) -> Way:
-    """Stands, and shifts its weight."""
-    u = stage.u
-    return lambda time: (x + 2.2 * u * math.sin(time * 0.9 + x), y + 0.9 * u * math.sin(time * 1.6))
-
-
-def _floating(stage: Stage, name: str) -> Element:
-    """Someone in a white suit who drifts."""
-    tall = stage.height * min(0.75, SIZES.get(stage.wanted.shot, 0.27) * 1.35)
-    white = in_light(stage, (0.92, 0.92, 0.94), 1.0)
-    orange = (0.95, 0.52, 0.18)
-    poses = (
-        figures.robot(white, (0.35, 0.9, 1.0), tall, step=False)
-        if name == "robot"
-        else figures.astronaut(white, orange, tall)
-    )
-    x, y, u = stand_x(stage), stage.height * 0.5 + tall * 0.5, stage.u
-    return Actor(
-        lit(stage, poses, x),
-        0.8,
-        lambda time: (x + 9 * u * math.sin(time * 0.5) + 6 * u * time, y + 12 * u * math.sin(time * 0.7 + 1)),
-        4.0,
-    )
 
 
 def _animal(stage: Stage, name: str, index: int, among: int) -> Element:
@@ -271,7 +114,7 @@ def _animal(stage: Stage, name: str, index: int, among: int) -> Element:
     heading = 1 if stand_x(stage) < stage.width / 2 else -1
     poses = figures.four_legged(name, in_light(stage, coat), tall)
     if heading < 0:
-        poses = [_turned(sheet) for sheet in poses]
+        poses = [turned(sheet) for sheet in poses]
     speed = min(0.9 * tall, 0.42 * stage.width / max(1.0, stage.seconds))
     foot = ground_y(stage) + 4 * stage.u
     return Actor(
@@ -279,7 +122,7 @@ def _animal(stage: Stage, name: str, index: int, among: int) -> Element:
         0.83,
         lambda time: (x + heading * speed * time, foot),
         figures.POSES * 1.3 * speed / (0.9 * tall),
-        shadow=_shadow(stage, tall * 1.3),
+        shadow=soft_shadow(stage, tall * 1.3),
     )
 
 
@@ -308,7 +151,7 @@ def _afloat(stage: Stage, name: str) -> list[Element]:
         )
         depth, foot, pace = 0.46, stage.horizon + (22 + 60 * size) * u, 11.0
     if heading < 0:
-        poses = [_turned(sheet) for sheet in poses]
+        poses = [turned(sheet) for sheet in poses]
     speed = min(pace * u, 0.3 * stage.width / max(1.0, stage.seconds))
     return [
         Actor(
@@ -335,7 +178,7 @@ def _flock(stage: Stage, count: int = 7) -> list[Element]:
         )
         poses = figures.bird(tone, wide)
         if heading < 0:
-            poses = [_turned(sheet) for sheet in poses]
+            poses = [turned(sheet) for sheet in poses]
         x = stage.width * (0.5 - heading * 0.14 if near else 0.5 - heading * float(rng.uniform(-0.1, 0.42)))
         y = stage.height * (0.42 if near else float(rng.uniform(0.12, 0.42)))
         speed, phase = (26 if near else float(rng.uniform(24, 36))) * u * heading, float(rng.uniform(0, 6.28))
