@@ -98,9 +98,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def load(
-    environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, home: Path | None = None
-) -> Settings:
+def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, home: Path | None = None) -> Settings:
     """The settings of this process; `home` goes before what the environment says.
 
     Raises SetupError with a remedy where something cannot be used.

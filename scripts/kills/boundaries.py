@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import psutil
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from scripts.kills import films
@@ -24,11 +23,10 @@ from scripts.kills.check import bill
 from scripts.kills.films import Shape
 from scripts.kills.house import House, wait_for
 from scripts.kills.trial import Trial, after_the_kill
-from vidpipe.db.models import Attempt, Cut, Purchase, Scene, Take
-from vidpipe.domain.states import CutState, SceneState, TakeState
+from vidpipe.db.models import Attempt, Cut, Purchase, Take
+from vidpipe.domain.states import CutState, TakeState
 
 PATIENCE = 30.0  # seconds until a film must stand at its boundary
-_MORE_COMMITS = 0.5  # seconds in which others run into the same wait
 STALLED = "a harbour at dawn [fault: stall 15]"  # accepted and billed at once, answered 15 seconds later
 
 
@@ -124,41 +122,6 @@ def _wave_blocked(house: House, _project_id: UUID) -> None:
     wait_for(lambda: house.deps.db.run(blocked), PATIENCE, "a wave that writes")
 
 
-def _unanswered_from(stage: Callable[[House, UUID], bool]) -> Callable[[House, UUID], None]:
-    """From a stage of the film on, every commit is on the disk and none is answered."""
-
-    def reached(house: House, project_id: UUID) -> None:
-        wait_for(lambda: stage(house, project_id), PATIENCE, "the stage from which commits are not answered")
-        with house.deps.db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            # A commit waits for a standby server that does not exist, after it was written (SyncRep).
-            connection.execute(text("alter system set synchronous_standby_names = 'nobody'"))
-            connection.execute(text("select pg_reload_conf()"))
-            waits = text("select count(*) from pg_stat_activity where wait_event = 'SyncRep'")
-            wait_for(lambda: bool(connection.execute(waits).scalar_one()), PATIENCE, "a commit without an answer")
-            threading.Event().wait(_MORE_COMMITS)
-            # The server goes on as it is, and the one that follows it will know nothing of this.
-            connection.execute(text("alter system reset synchronous_standby_names"))
-
-    return reached
-
-
-def _at_once(_house: House, _project_id: UUID) -> bool:
-    return True
-
-
-def _any_take(state: TakeState) -> Callable[[House, UUID], bool]:
-    return lambda house, project_id: _there_is(house, Take, project_id, state)
-
-
-def _any_scene(state: SceneState) -> Callable[[House, UUID], bool]:
-    return lambda house, project_id: _there_is(house, Scene, project_id, state)
-
-
-def _there_is(house: House, model: type[Take | Scene], project_id: UUID, state: str) -> bool:
-    found = select(exists().where(model.project_id == project_id, model.state == str(state)))
-    return house.deps.db.run(lambda session: bool(session.execute(found).scalar_one()))
-
-
 def _candidates_locked(house: House) -> Iterator[None]:
     """No candidate can be written within the block."""
     with house.deps.db.engine.connect() as connection:
@@ -187,10 +150,5 @@ BOUNDARIES = (
     Boundary("io, order sent, read by the service later", "io", _intended, around=_service_stands_still),
     Boundary("tick, in the wave's transaction", "tick", _wave_blocked, around=_candidates_locked),
     Boundary("postgres, in the wave's transaction", "postgres", _wave_blocked, around=_candidates_locked),
-    Boundary("postgres, commits not answered: sweep", "postgres", _unanswered_from(_at_once)),
-    Boundary("postgres, commits not answered: plan", "postgres", _unanswered_from(_any_take(TakeState.QUEUED))),
-    Boundary("postgres, commits not answered: wave", "postgres", _unanswered_from(_any_take(TakeState.SUBMITTED))),
-    Boundary("postgres, commits not answered: score", "postgres", _unanswered_from(_any_take(TakeState.DELIVERED))),
-    Boundary("postgres, commits not answered: end", "postgres", _unanswered_from(_any_scene(SceneState.ANALYZING))),
     Boundary("io, in the stitch", "io", _stitching),
 )

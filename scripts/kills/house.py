@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -64,10 +64,7 @@ class House:
     def start(self) -> None:
         """Start the cluster, a first time or again."""
         self._handle = start(self.home, options=self._options)
-        settings = load(self._environment)
-        # Its own commits are answered even where a boundary keeps the answers of all others back.
-        local = replace(settings, database_url=f"{settings.database_url}&options=-csynchronous_commit%3Dlocal")
-        self._deps = open_deps(local, worker="chaos", pool_size=3)
+        self._deps = open_deps(load(self._environment), worker="chaos", pool_size=3)
 
     def stop(self) -> None:
         """Stop what runs."""

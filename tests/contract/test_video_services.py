@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count, pairwise
@@ -25,9 +26,10 @@ from PIL import Image
 
 from tests.waiting import until
 from vidpipe.domain.requests import Accepted, Delivered, FootageCut, Reference, RemoteClip, VideoRequest
-from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, Uncertain
+from vidpipe.errors import Broken, Expired, NotStored, Refused, ServiceError, SetupError, Transient, Uncertain
+from vidpipe.media.probe import probe
 from vidpipe.services.base import Cancellable, Findable, VideoService
-from vidpipe.services.footage import FootageService
+from vidpipe.services.footage import FootageService, OpenMedia
 from vidpipe.services.procedural.adapter import ProceduralService
 from vidpipe.services.registry import guarded
 
@@ -113,6 +115,7 @@ class Case:
 
     service: VideoService
     ask: Callable[..., VideoRequest]
+    bills: bool = True  # and so remembers what was bought
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +134,21 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, server: Server, film_fi
         return Case(guarded(ProceduralService(server.url)), request_for)
 
     def ask(**changes: object) -> VideoRequest:
-        return request_for(model="footage", footage=FootageCut(film_file, start=0.5), **changes)
+        return request_for(model="footage", footage=FootageCut("film", start=0.5), **changes)
 
-    return Case(guarded(FootageService(tmp_path / "footage")), ask)
+    return Case(guarded(FootageService(shelf(film=film_file))), ask, bills=False)
+
+
+def shelf(**files: Path) -> OpenMedia:
+    """A media store that holds these files under these keys."""
+
+    @contextmanager
+    def open_local(key: str) -> Iterator[Path]:
+        if key not in files:
+            raise NotStored(f"the media store holds no {key}")
+        yield files[key]
+
+    return open_local
 
 
 def delivered(service: VideoService, operation: str, seconds: float = 15) -> Delivered:
@@ -212,12 +227,12 @@ def test_an_unknown_operation_has_expired(case: Case, tmp_path: Path) -> None:
             asyncio.run(case.service.poll(name))
 
 
-def test_what_was_accepted_is_found_by_its_token(case: Case) -> None:
+def test_what_was_bought_is_found_by_its_token_and_nothing_else_is(case: Case) -> None:
     assert isinstance(case.service, Findable)
     request = case.ask()
     assert case.service.find(request.token) is None
     accepted = case.service.submit(request)
-    assert case.service.find(request.token) == accepted
+    assert case.service.find(request.token) == (accepted if case.bills else None)
     assert case.service.find(request.token + "-other") is None
 
 
@@ -462,44 +477,34 @@ def _runs(pid: int) -> bool:
 # -- footage ---------------------------------------------------------------------------------------------------
 
 
-def test_footage_that_is_missing_empty_or_cut_wrongly_is_refused(tmp_path: Path) -> None:
-    service = FootageService(tmp_path / "work")
-    empty = tmp_path / "empty.mp4"
-    empty.touch()
-    for cut in (
-        None,
-        FootageCut(tmp_path / "none.mp4"),
-        FootageCut(empty),
-        FootageCut(tmp_path),
-        FootageCut(empty, 3, 2),
-    ):
+def test_footage_that_is_missing_or_cut_wrongly_is_refused(film_file: Path) -> None:
+    service = FootageService(shelf(film=film_file))
+    for cut in (None, FootageCut("film", 3, 2), FootageCut("film", -1)):
         with pytest.raises(Refused):
             service.submit(request_for(footage=cut))
-    with pytest.raises(Refused):
-        service.submit(request_for(footage=FootageCut(empty), token="../../x"))
 
 
-def test_footage_outlives_its_source_and_expires_with_its_working_copy(tmp_path: Path, film_file: Path) -> None:
-    source = tmp_path / "mine.mp4"
-    shutil.copy(film_file, source)
-    service = FootageService(tmp_path / "work")
-    request = request_for(footage=FootageCut(source, start=1.0))
-    name = service.submit(request).name
-    source.unlink()
-    service.fetch(name, delivered(service, name).clips[0], tmp_path / "clip.mp4")
-    assert service.sweep(older_than=3600) == 0
-    assert service.sweep(older_than=-1) == 2
-    with pytest.raises(Expired):
-        asyncio.run(service.poll(name))
-    with pytest.raises(Expired):
-        service.fetch(name, RemoteClip(1), tmp_path / "again.mp4")
-    assert service.find(request.token) is None
+def test_footage_that_was_submitted_on_one_machine_is_fetched_on_another(tmp_path: Path, film_file: Path) -> None:
+    name = FootageService(shelf()).submit(request_for(footage=FootageCut("film", start=1.0))).name
+    other = FootageService(shelf(film=film_file))
+    other.fetch(name, delivered(other, name).clips[0], tmp_path / "clip.mp4")
+    assert probe(tmp_path / "clip.mp4").duration > 0
+    assert other.find("whatever") is None
+
+
+def test_footage_that_the_store_does_not_hold_has_expired(tmp_path: Path) -> None:
+    service = FootageService(shelf())
+    name = service.submit(request_for(footage=FootageCut("film"))).name
+    for operation in (name, "op-1", "{}", "[]"):
+        with pytest.raises(Expired):
+            service.fetch(operation, RemoteClip(1), tmp_path / "clip.mp4")
+    assert not (tmp_path / "clip.mp4").exists()
 
 
 def test_footage_that_is_no_video_is_broken(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no film")
-    service = FootageService(tmp_path / "work")
-    name = service.submit(request_for(footage=FootageCut(tmp_path / "text.mp4"))).name
+    service = FootageService(shelf(film=tmp_path / "text.mp4"))
+    name = service.submit(request_for(footage=FootageCut("film"))).name
     with pytest.raises(Broken):
         service.fetch(name, delivered(service, name).clips[0], tmp_path / "clip.mp4")
     assert not (tmp_path / "clip.mp4").exists()

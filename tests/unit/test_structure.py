@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def nodes(path: Path) -> Iterator[ast.AST]:
-    yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
@@ -74,7 +76,9 @@ def test_the_environment_is_read_in_the_settings_alone(path: Path) -> None:
         return
     for node in nodes(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
-            assert node.attr not in ("environ", "getenv", "environb"), f"{name(path)}:{node.lineno} reads the environment"
+            assert node.attr not in ("environ", "getenv", "environb"), (
+                f"{name(path)}:{node.lineno} reads the environment"
+            )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
@@ -116,6 +120,12 @@ def test_no_test_waits_for_a_length_of_time() -> None:
 
 def test_nothing_names_the_machine_it_was_written_on() -> None:
     private = re.compile(re.escape(str(ROOT)))
-    for path in [*SOURCES, *ROOT.glob("*.md"), *ROOT.glob("scripts/*"), *ROOT.glob("config/**/*"), *ROOT.glob("docker/**/*")]:
+    for path in [
+        *SOURCES,
+        *ROOT.glob("*.md"),
+        *ROOT.glob("scripts/*"),
+        *ROOT.glob("config/**/*"),
+        *ROOT.glob("docker/**/*"),
+    ]:
         if path.is_file() and path.stat().st_size < 1_000_000:
             assert not private.search(path.read_text(encoding="utf-8", errors="replace")), name(path)

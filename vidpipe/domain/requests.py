@@ -21,7 +21,7 @@ class Reference:
 class FootageCut:
     """A stretch of a file that people filmed; times in seconds from its start."""
 
-    path: Path
+    key: str  # of the file in the media store
     start: float = 0.0
     end: float | None = None
     fit: Literal["pad", "crop"] = "pad"

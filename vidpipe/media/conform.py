@@ -47,8 +47,8 @@ def fitted(stream: Any, frame: Frame, fit: Fit = "pad") -> Any:
     stream = stream.filter("scale", "trunc(iw*sar/2)*2", "ih")  # square pixels
     grow = "decrease" if fit == "pad" else "increase"
     stream = stream.filter(
-        "scale", frame.width, frame.height, force_original_aspect_ratio=grow, force_divisible_by=2, flags="bicubic+accurate_rnd+full_chroma_int",
-        out_color_matrix="bt709", out_range="tv",
+        "scale", frame.width, frame.height, force_original_aspect_ratio=grow, force_divisible_by=2,
+        flags="bicubic+accurate_rnd+full_chroma_int", out_color_matrix="bt709", out_range="tv",
     )  # fmt: skip
     if fit == "pad":
         stream = stream.filter("pad", frame.width, frame.height, "(ow-iw)/2", "(oh-ih)/2", color="black")

@@ -10,6 +10,7 @@ from pathlib import Path
 from vidpipe.db.engine import Database
 from vidpipe.db.leases import LeaseKeeper
 from vidpipe.services.base import Capabilities, VideoService
+from vidpipe.services.footage import OpenMedia
 from vidpipe.services.registry import capabilities, open_service
 from vidpipe.settings import Settings
 from vidpipe.storage.base import Storage
@@ -27,7 +28,7 @@ class Deps:
     storage: Storage
     keeper: LeaseKeeper
     worker: str  # who claims, for people to read
-    opener: Callable[[str, Settings], VideoService] = open_service
+    opener: Callable[[str, Settings, OpenMedia], VideoService] = open_service
     measurers: Callable[[Settings], tuple[Measurer, ...]] = open_measurers
     _services: dict[str, VideoService] = field(default_factory=dict)
     _eyes: tuple[Measurer, ...] | None = None
@@ -37,7 +38,7 @@ class Deps:
         """The service of that name, opened once."""
         with self._lock:
             if name not in self._services:
-                self._services[name] = self.opener(name, self.settings)
+                self._services[name] = self.opener(name, self.settings, self.storage.open_local)
             return self._services[name]
 
     def capabilities(self, name: str, model: str) -> Capabilities:

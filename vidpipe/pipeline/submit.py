@@ -165,14 +165,8 @@ def _request(deps: Deps, take: Take, media: ExitStack) -> VideoRequest:
             Reference(media.enter_context(deps.storage.open_local(ref["key"])), ref["tag"], ref["description"])
             for ref in asked["references"]
         ),
-        footage=_footage(deps, asked.get("footage"), media),
+        footage=FootageCut(**asked["footage"]) if asked.get("footage") else None,
     )  # fmt: skip
-
-
-def _footage(deps: Deps, cut: dict[str, Any] | None, media: ExitStack) -> FootageCut | None:
-    if cut is None:
-        return None
-    return FootageCut(media.enter_context(deps.storage.open_local(cut["key"])), cut["start"], cut["end"], cut["fit"])
 
 
 SUBMIT = Step(

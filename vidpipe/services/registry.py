@@ -11,15 +11,18 @@ from vidpipe.domain.catalogue import guess, read_catalogue
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import SetupError
 from vidpipe.services.base import Cancellable, Capabilities, Findable, VideoService
-from vidpipe.services.footage import FootageService
+from vidpipe.services.footage import FootageService, OpenMedia
 from vidpipe.services.procedural.adapter import ProceduralService
 from vidpipe.settings import Settings
 
 START = "Start the cluster (vidpipe cluster start), or set VIDPIPE_PROCEDURAL_URL."
 
 
-def open_service(name: str, settings: Settings) -> VideoService:
-    """The adapter of one service, guarded; raises SetupError where it is unknown or lacks a setting."""
+def open_service(name: str, settings: Settings, media: OpenMedia) -> VideoService:
+    """The adapter of one service, guarded; `media` opens files of the media store by key.
+
+    Raises SetupError where the service is unknown or lacks a setting.
+    """
     _described(name, settings)
     match name:
         case "procedural":
@@ -33,7 +36,7 @@ def open_service(name: str, settings: Settings) -> VideoService:
                 )
             )
         case "footage":
-            return guarded(FootageService(settings.home / "footage"))
+            return guarded(FootageService(media))
         case _:
             raise SetupError(
                 f"the service {name} is described in the configuration, but there is no adapter for it.",

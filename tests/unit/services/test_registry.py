@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,11 +12,15 @@ import pytest
 
 from vidpipe.boundary import transaction_open
 from vidpipe.domain.requests import RemoteClip, VideoRequest
-from vidpipe.errors import SetupError, TransactionOpen
+from vidpipe.errors import NotStored, SetupError, TransactionOpen
 from vidpipe.services.base import Cancellable, Findable
 from vidpipe.services.procedural import wire
 from vidpipe.services.registry import capabilities, default_model, names, open_service
 from vidpipe.settings import Settings, load
+
+
+def no_media(key: str) -> AbstractContextManager[Path]:
+    raise NotStored(f"the media store holds no {key}")
 
 
 @pytest.fixture
@@ -27,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_every_service_of_the_configuration_opens(settings: Settings) -> None:
     for name in ("procedural", "footage"):
         assert name in names(settings)
-        assert open_service(name, settings).name == name
+        assert open_service(name, settings, no_media).name == name
 
 
 def test_every_shipped_model_can_be_read(settings: Settings) -> None:
@@ -39,7 +44,7 @@ def test_every_shipped_model_can_be_read(settings: Settings) -> None:
 
 def test_a_misspelt_name_is_answered_with_a_guess(settings: Settings) -> None:
     with pytest.raises(SetupError) as service:
-        open_service("procedual", settings)
+        open_service("procedual", settings, no_media)
     assert service.value.remedy == "Did you mean procedural?"
     with pytest.raises(SetupError) as model:
         capabilities("procedural", "procedural-2", settings)
@@ -48,12 +53,12 @@ def test_a_misspelt_name_is_answered_with_a_guess(settings: Settings) -> None:
 
 def test_a_described_service_without_an_adapter_says_so(settings: Settings) -> None:
     with pytest.raises(SetupError, match="no adapter"):
-        open_service("mine", replace(settings, services={"mine": {"models": {}}}))
+        open_service("mine", replace(settings, services={"mine": {"models": {}}}), no_media)
 
 
 def test_without_an_address_the_procedural_service_says_what_to_do(settings: Settings) -> None:
     with pytest.raises(SetupError) as caught:
-        open_service("procedural", replace(settings, procedural_url=""))
+        open_service("procedural", replace(settings, procedural_url=""), no_media)
     assert "VIDPIPE_PROCEDURAL_URL" in caught.value.remedy
 
 
@@ -85,7 +90,7 @@ def test_what_the_configuration_promises_the_renderer_can_do(settings: Settings)
 def test_no_call_is_begun_inside_a_transaction(settings: Settings, tmp_path: Path) -> None:
     request = VideoRequest("t", "procedural-1", "the sea", 1.0, 320, 180, 24)
     for name in ("procedural", "footage"):
-        service = open_service(name, settings)
+        service = open_service(name, settings, no_media)
         assert isinstance(service, Findable)
         with transaction_open():
             for call in (
@@ -98,5 +103,5 @@ def test_no_call_is_begun_inside_a_transaction(settings: Settings, tmp_path: Pat
 
 
 def test_only_what_can_be_cancelled_has_cancel(settings: Settings) -> None:
-    assert isinstance(open_service("procedural", settings), Cancellable)
-    assert not isinstance(open_service("footage", settings), Cancellable)
+    assert isinstance(open_service("procedural", settings, no_media), Cancellable)
+    assert not isinstance(open_service("footage", settings, no_media), Cancellable)

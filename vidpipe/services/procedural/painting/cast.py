@@ -64,7 +64,9 @@ def _passers_by(stage: Stage) -> list[Element]:
     for index in range(2):
         tall = (72.0 - 14 * index) * u if stage.wanted.place == "street" else (62.0 - 6 * index) * u
         foot = stage.horizon + (72 - 16 * index) * u if stage.wanted.place == "street" else ground_y(stage) - 3 * u
-        dressed = replace(look(stage, index), coat=in_light(stage, coats[index]), scarf=in_light(stage, (0.75, 0.7, 0.6)))
+        dressed = replace(
+            look(stage, index), coat=in_light(stage, coats[index]), scarf=in_light(stage, (0.75, 0.7, 0.6))
+        )
         heading = 1 if (index + stage.seed) % 2 else -1
         poses = figures.walker(dressed, tall, step=True)
         if heading < 0:
