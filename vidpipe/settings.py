@@ -18,6 +18,7 @@ import yaml
 from vidpipe.errors import SetupError
 
 HOME_NAME = ".vidpipe"
+SIGNING_KEY = "signing-key"  # a file in the home folder, made with the embedded cluster
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,14 @@ class Settings:
     """How this process reaches everything else."""
 
     home: Path
-    database_url: str
-    broker_url: str
+    # Whatever may hold a secret is left out of the representation, which finds its way into logs.
+    database_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
     storage_kind: str = "folder"
     storage_root: Path = Path()
-    signing_key: str = ""
+    signing_key: str = field(default="", repr=False)  # of links to media in a folder
     default_service: str = "procedural"
     procedural_url: str = ""  # http+unix:// or http:// address of the local procedural service
-    allow_older_database: bool = False
     timing: Timing = field(default_factory=Timing)
     services: Mapping[str, Any] = field(default_factory=dict)  # config/services.yaml and the user's additions
     tries: int = 3  # for transient faults, a row
@@ -114,6 +115,9 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, h
     note = home / "cluster.json"
     if note.is_file():
         options = merge(options, _cluster_note(note))
+    key = home / SIGNING_KEY
+    if key.is_file():
+        options["signing_key"] = key.read_text(encoding="utf-8").strip()
     options = merge(options, _from_environment(env))
     return _settings(home, options, services)
 

@@ -7,6 +7,7 @@ have 107 bytes (sun_path in unix(7)) and a home folder may be anywhere.
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vidpipe.errors import SetupError
+from vidpipe.settings import SIGNING_KEY
 
 MOST_SOCKET_PATH = 107  # bytes
 POSTGRES_PORT = 5432  # part of the socket's name only; nothing listens on TCP
@@ -107,6 +109,16 @@ def make_socket_folder(usual: str | None = None) -> Path:
         ) from error
 
 
+def _make_signing_key(path: Path) -> None:
+    """A key of this home's own, for links to media that run out; whole or not at all, for the owner's eyes."""
+    if path.exists():
+        return
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
+    fresh.replace(path)
+
+
 def prepare_home(home: Path, *, least_free: int = 200_000_000) -> None:
     """Make `home` with its folder for logs; raises SetupError where it cannot be used.
 
@@ -117,6 +129,7 @@ def prepare_home(home: Path, *, least_free: int = 200_000_000) -> None:
         probe = home / ".writable"
         probe.write_text("vidpipe\n", encoding="utf-8")
         probe.unlink()
+        _make_signing_key(home / SIGNING_KEY)
     except OSError as error:
         raise SetupError(
             f"the folder {home} cannot be written: {error.strerror}",
