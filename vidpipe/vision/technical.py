@@ -83,6 +83,9 @@ _SAME = 0.01  # levels: what a decoder's rounding leaves of a repeated frame
 _CUT_LEAST = 10.0  # levels; ffmpeg scdet's default threshold of 10 % is 25 levels and misses cuts between alike shots
 _CUT_TIMES = 5.0
 _CUT_NEIGHBOURS = 6  # frames either side
+_FLASH_FRAMES = 12  # lightning is over within half a second
+_FLASH_ONE_WAY = 0.7  # share of the change that goes one way
+_FLASH_BACK = 0.4
 _CLIPPED = 0.999
 _SILENT_POWER = 1e-6  # -60 dBFS
 _WINDOW = 0.05  # seconds
@@ -160,7 +163,9 @@ def _movement(y: stretches.Luma, change: NDArray[np.float32], dark: NDArray[np.b
     """Motion, flicker and hidden cuts, all from neighbouring frames."""
     means = y.mean(axis=(1, 2), dtype=np.float32)
     flicker = float(np.abs(means[:-2] - 2 * means[1:-1] + means[2:]).mean()) / 2
-    cuts = [cut for cut in hidden_cuts(change) if not (dark[cut] or dark[cut + 1])]
+    cuts = [
+        cut for cut in hidden_cuts(change) if not (dark[cut] or dark[cut + 1] or is_flash(y, means, cut, change[cut]))
+    ]
     note = f"the picture jumps at frame {', '.join(str(cut + 1) for cut in cuts[:4])}" if cuts else ""
     motion = float(np.median(change)) if cuts else float(change.mean())  # a jump is not motion
     return (
@@ -178,6 +183,21 @@ def hidden_cuts(change: NDArray[np.float32]) -> list[int]:
         if change[place] >= _CUT_TIMES * max(float(np.median(around)), 0.5):
             found.append(int(place))
     return found
+
+
+def is_flash(y: stretches.Luma, means: NDArray[np.float32], place: int, jump: float) -> bool:
+    """Whether the jump after frame `place` is lightning or a lamp, not a cut.
+
+    Nearly all of the picture grows brighter (or darker) at once, and it is back within `_FLASH_FRAMES`: some frame
+    before the jump and some frame after it differ by less than `_FLASH_BACK` of the `jump` (levels).
+    """
+    if abs(float(means[place + 1] - means[place])) < _FLASH_ONE_WAY * jump:
+        return False
+    after = y[place + 1 : place + 2 + _FLASH_FRAMES].astype(np.int16)
+    for picture in y[max(0, place - _FLASH_FRAMES) : place + 1].astype(np.int16):
+        if float(np.abs(after - picture).mean(axis=(1, 2)).min()) < _FLASH_BACK * jump:
+            return True
+    return False
 
 
 def _stretches(

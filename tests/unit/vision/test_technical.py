@@ -132,6 +132,21 @@ def test_a_fade_is_no_flicker_and_no_hidden_cut(tmp_path: Path) -> None:
     assert value(reading, "hidden_cuts") == 0
 
 
+def test_lightning_is_no_hidden_cut_but_a_cut_to_a_brighter_shot_is(tmp_path: Path) -> None:
+    paint, other = clips.pattern(speed=0.3), clips.pattern(seed=7, speed=0.3)
+
+    def storm(number: int) -> clips.Picture:
+        light = {20: 90, 21: 60, 22: 75, 23: 40, 24: 15}.get(number, 0)
+        return np.minimum(paint(number).astype(int) // 2 + light, 255).astype(np.uint8)
+
+    def brighter(number: int) -> clips.Picture:
+        return (paint(number) // 2 if number < 30 else other(number) // 2 + 90).astype(np.uint8)
+
+    assert value(look(film(tmp_path, storm)), "hidden_cuts") == 0
+    (tmp_path / "cut").mkdir()
+    assert value(look(film(tmp_path / "cut", brighter)), "hidden_cuts") == 1
+
+
 def test_every_weight_and_gate_has_a_curve_and_weights_sum_to_one() -> None:
     assert set(WEIGHTS) | set(GATES) == set(CURVES)
     assert sum(WEIGHTS.values()) == pytest.approx(1.0)
