@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import psutil
@@ -27,7 +28,7 @@ from vidpipe.db.models import Attempt, Cut, Purchase, Take
 from vidpipe.domain.states import CutState, TakeState
 
 PATIENCE = 30.0  # seconds until a film must stand at its boundary
-STALLED = "a harbour at dawn [fault: stall 15]"  # accepted and billed at once, answered 15 seconds later
+STALLED = "a harbour at dawn [fault: stall 8]"  # accepted and billed at once, answered 8 seconds later
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _on_the_bill(house: House, project_id: UUID) -> int:
 def _calls_under_way(house: House) -> int:
     """Connections that the io worker holds open to the procedural service's socket."""
     listening = str(house.sockets / "procedural.sock")
-    lines = open("/proc/net/unix", encoding="ascii").read().splitlines()  # noqa: PTH123, SIM115
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
     return sum(line.endswith(listening) and line.split()[5] in ("03", "02") for line in lines[1:])
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ PROCESSES = ("io", "gpu", "tick", "beat", "valkey", "postgres", "procedural", "s
 PRICE = "0.0371"  # US dollars a second of one clip: odd, so that sums that agree do not agree by chance
 EVERY = 0.05  # seconds between two looks
 REAPED = 30.0  # seconds in which everything of a killed supervisor must be gone
-_PRICES = f"services: {{procedural: {{models: {{procedural-1: {{price_per_second: '{PRICE}'}}}}}}}}\n"
+_PRICES = {"procedural": {"models": {"procedural-1": {"price_per_second": PRICE}}}}
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,17 @@ class Killed:
 
 
 class House:
-    """A cluster in `home`; `latency` is how many seconds an operation takes at the service at least."""
+    """A cluster in `home`; `latency` is how many seconds an operation takes at the service at least.
 
-    def __init__(self, home: Path, *, latency: float, faults: str = "") -> None:
+    `timing` replaces some of the settings of that name (seconds).
+    """
+
+    def __init__(
+        self, home: Path, *, latency: float, faults: str = "", timing: Mapping[str, float] | None = None
+    ) -> None:
         self.home = home.absolute()
         config = self.home.parent / f"{self.home.name}.yaml"
-        config.write_text(_PRICES, encoding="utf-8")
+        config.write_text(json.dumps({"services": _PRICES, "timing": dict(timing or {})}), encoding="utf-8")
         self._environment = {"VIDPIPE_HOME": str(self.home), "VIDPIPE_CONFIG": str(config)}
         self._options = ClusterOptions(
             latency=latency, price=PRICE, faults=faults, extra_env={"VIDPIPE_CONFIG": str(config)}

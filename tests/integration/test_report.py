@@ -337,8 +337,18 @@ def test_what_the_film_has_no_more_goes_and_what_others_put_there_stays(deps: De
     assert not list((out / "candidates").iterdir())
     assert (out / "clips/mine.mp4").read_bytes() == b"mine"
     assert (out / "notes.txt").exists()
-    write(deps, made(deps.db, empty_film), out)  # another film: what the first one put there isn't ours to remove
-    assert (out / "film.mp4").exists()
+
+
+def test_another_film_in_the_folder_takes_the_place_of_the_first(deps: Deps, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(deps, stored(deps, done_film, tmp_path), out)
+    (out / "clips/mine.mp4").write_bytes(b"mine")
+    assert len(list((out / "candidates").iterdir())) > 1
+    write(deps, made(deps.db, empty_film), out)  # as after the storyboard was changed
+    assert [path.name for path in (out / "clips").iterdir()] == ["mine.mp4"]
+    assert not list((out / "candidates").iterdir())
+    assert not list((out / "posters").iterdir())
+    assert (out / "film.mp4").exists(), "the new film has none yet: the finished one stays"
 
 
 def test_a_report_is_not_written_inside_a_transaction(deps: Deps, tmp_path: Path) -> None:

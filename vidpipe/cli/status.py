@@ -11,6 +11,7 @@ from rich.text import Text
 from vidpipe.cli import codes, films, show
 from vidpipe.cli.lines import film_document, film_state, tick_words
 from vidpipe.cli.terminal import console, table
+from vidpipe.domain.states import PROJECT_ENDED
 from vidpipe.pipeline.overview import FilmLine, FilmStatus, overview
 from vidpipe.pipeline.overview import films as all_films
 from vidpipe.reach import connect
@@ -64,7 +65,8 @@ def _print(film: FilmStatus) -> None:
     if film.note:
         out.print(Text(show.clean(film.note), style="yellow"))
     far = f"{film.done} of {film.total} scenes done ({100 * film.progress:.0f} %)"
-    words = [far, f"{show.clock(film.seconds)} so far"]
+    ended = film.state in PROJECT_ENDED
+    words = [far, f"took {show.clock(film.seconds)}" if ended else f"{show.clock(film.seconds)} so far"]
     if film.eta is not None:
         words.append(f"{show.roughly(film.eta)} left")
     held = f", {show.money(film.reserved)} on hold" if film.reserved else ""

@@ -50,8 +50,15 @@ def _do(connection: Connection, args: argparse.Namespace, project_id: UUID) -> s
         case "cancel":
             return control.cancel(connection.deps, project_id)
         case "retry":
-            return control.retry(connection.deps, project_id, args.scene)
+            scene = _label(connection, project_id, args.scene) if args.scene else None
+            return control.retry(connection.deps, project_id, scene)
         case "skip":
-            return control.skip(connection.deps, project_id, args.scene)
+            return control.skip(connection.deps, project_id, _label(connection, project_id, args.scene))
         case other:
             raise ValueError(f"{other} is no way to steer")
+
+
+def _label(connection: Connection, project_id: UUID, words: str) -> str:
+    """The label as the film spells it: labels are unique whatever their case."""
+    scenes = connection.deps.db.run(lambda session: projects.scenes(session, project_id))
+    return next((scene.label for scene in scenes if scene.label.casefold() == words.casefold()), words)

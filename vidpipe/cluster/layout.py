@@ -53,6 +53,11 @@ class Layout:
         return self.home / "procedural"
 
     @property
+    def unfinished(self) -> tuple[Path, ...]:
+        """Where files are worked on (`Settings.work`, and the parts of the media folder): of no use after a kill."""
+        return self.home / "work", self.home / "media" / ".part"
+
+    @property
     def valkey_socket(self) -> Path:
         return self.sockets / "valkey.sock"
 

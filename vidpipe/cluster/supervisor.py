@@ -277,6 +277,8 @@ def supervise(home: Path, options: ClusterOptions, events: Events, report: Repor
     held = lock.take(home)
     note.clean_stale(home)
     layout = Layout(home, make_socket_folder())
+    for unfinished in layout.unfinished:  # of workers that were killed: nothing works on it any more
+        shutil.rmtree(unfinished, ignore_errors=True)
     try:
         supervisor = Supervisor(layout, options, events, lock_fd=held.fd, **how)
     except SetupError:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -135,9 +135,13 @@ class LeaseKeeper:
         until = func.clock_timestamp() + timedelta(seconds=self._timing.lease)
 
         def work(session: Session) -> None:
+            # A row that somebody is writing is renewed the next time: waiting for it, with others locked already,
+            # was seen to end in a deadlock with a wave that wrote the same rows.
+            held = select(model.id).where(model.lease_token.in_(leases))
+            free = held.with_for_update(skip_locked=True, key_share=True)
             session.execute(
                 update(model)
-                .where(model.lease_token.in_(leases))
+                .where(model.id.in_(free.scalar_subquery()))
                 .values(lease_until=until)
                 .execution_options(synchronize_session=False)
             )

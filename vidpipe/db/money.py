@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -71,12 +71,13 @@ def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any)
 
 
 def attempt_of(session: Session, take: Take) -> tuple[Purchase, Attempt] | None:
-    """The latest attempt at buying `take`, with its purchase."""
+    """The attempt that brought `take` its operation, else the latest one, with its purchase."""
+    its_own = () if take.operation is None else ((Attempt.operation == take.operation).desc().nulls_last(),)
     found = session.execute(
         select(Purchase, Attempt)
         .join(Attempt, Attempt.purchase_id == Purchase.id)
         .where(Purchase.take_id == take.id)
-        .order_by(Attempt.number.desc())
+        .order_by(*its_own, Attempt.number.desc())
         .limit(1)
     ).one_or_none()
     return None if found is None else (found[0], found[1])
@@ -109,8 +110,15 @@ def spent(session: Session, project_id: UUID) -> tuple[Decimal, Decimal]:
     )
     sums: dict[str, Decimal] = {row[0]: row[1] for row in rows}
     settled = sums.get("settle", Decimal(0)) + sums.get("adjust", Decimal(0))
-    closed = select(LedgerEntry.attempt_id).where(
-        LedgerEntry.project_id == project_id, LedgerEntry.kind.in_(["settle", "release"])
+    # An order that was released as lost, and then turns out to have been accepted, is open again.
+    released = and_(
+        LedgerEntry.kind == "release",
+        or_(Attempt.outcome != "accepted", Attempt.ended_at <= LedgerEntry.created_at),
+    )
+    closed = (
+        select(LedgerEntry.attempt_id)
+        .join(Attempt, Attempt.id == LedgerEntry.attempt_id)
+        .where(LedgerEntry.project_id == project_id, or_(LedgerEntry.kind == "settle", released))
     )
     still = select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(
         LedgerEntry.project_id == project_id, LedgerEntry.kind == "reserve", LedgerEntry.attempt_id.not_in(closed)

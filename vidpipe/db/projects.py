@@ -20,6 +20,12 @@ def runs(project_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> Colum
     return exists(select(Project.id).where(Project.id == project_id, Project.state.in_(states)))
 
 
+def keep_running(session: Session, project_id: UUID) -> bool:
+    """Whether the film is being worked on; if so, no order of a person stops it before this transaction ends."""
+    found = select(Project.state).where(Project.id == project_id).with_for_update(read=True)
+    return session.execute(found).scalar_one() in PROJECT_RUNS
+
+
 def get(session: Session, project_id: UUID) -> Project:
     """The film; raises UserError where there is none."""
     project = session.get(Project, project_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from vidpipe.db.models import (
@@ -17,7 +17,7 @@ from vidpipe.db.models import (
     Take,
     VideoClip,
 )
-from vidpipe.domain.states import SCENE_LETS_GO, SceneState
+from vidpipe.domain.states import CANDIDATE_ENDED, SCENE_LETS_GO, SceneState
 
 
 def lock(session: Session, scene_id: UUID) -> Scene:
@@ -35,6 +35,25 @@ def ready() -> ColumnElement[bool]:
         .where(SceneDependency.scene_id == Scene.id, needed.state.not_in([str(state) for state in SCENE_LETS_GO]))
     )
     return ~exists(held)
+
+
+def lock_all(session: Session, scene_ids: Iterable[UUID]) -> None:
+    """Lock these scenes before anything of theirs is changed: parents first."""
+    found = select(Scene.id).where(Scene.id.in_(list(scene_ids))).order_by(Scene.id)
+    session.execute(found.with_for_update(key_share=True))
+
+
+def buying() -> ColumnElement[bool]:
+    """SQL: the scene of a take is still being made, in the take's version."""
+    return exists().where(
+        Scene.id == Take.scene_id, Scene.version == Take.version, Scene.state == str(SceneState.GENERATING)
+    )
+
+
+def unfinished() -> ColumnElement[bool]:
+    """SQL: a candidate of the take is still to be fetched or scored."""
+    ended = [str(state) for state in CANDIDATE_ENDED]
+    return exists().where(GenerationCandidate.take_id == Take.id, GenerationCandidate.state.not_in(ended))
 
 
 def release_after(session: Session, scene_id: UUID) -> Sequence[UUID]:
@@ -75,6 +94,12 @@ def takes(session: Session, scene: Scene) -> Sequence[Take]:
     """The takes of the scene's version, in the order they were bought."""
     found = select(Take).where(Take.scene_id == scene.id, Take.version == scene.version)
     return session.execute(found.order_by(Take.round, Take.slot)).scalars().all()
+
+
+def room(session: Session, scene: Scene) -> int:
+    """How many takes its version may still have."""
+    bought = select(func.count(Take.id)).where(Take.scene_id == scene.id, Take.version == scene.version)
+    return max(0, scene.max_takes - session.execute(bought).scalar_one())
 
 
 def candidates(session: Session, scene: Scene) -> Sequence[tuple[GenerationCandidate, Take]]:

@@ -120,7 +120,10 @@ _SCENE: dict[tuple[State, str], State] = {
     (_S.ANALYZING, "analysis_failed"): _S.DONE,
     (_S.DONE, "retake_asked"): _S.WAITING,
     **{(state, "retried"): _S.WAITING for state in (_S.BLOCKED, _S.SKIPPED, _S.CANCELLED)},
-    **{(state, "skipped"): _S.SKIPPED for state in (_S.WAITING, _S.GENERATING, _S.SELECTING, _S.BLOCKED)},
+    **{
+        (state, "skipped"): _S.SKIPPED
+        for state in (_S.WAITING, _S.GENERATING, _S.SELECTING, _S.ANALYZING, _S.BLOCKED, _S.CANCELLED)
+    },
     **{
         (state, "cancelled"): _S.CANCELLED
         for state in (_S.WAITING, _S.GENERATING, _S.SELECTING, _S.ANALYZING, _S.BLOCKED)
@@ -192,6 +195,8 @@ STATES: dict[Entity, type[StrEnum]] = {
 SCENE_LETS_GO = frozenset({_S.DONE, _S.SKIPPED})
 # A scene that will not move by itself any more.
 SCENE_ENDED = frozenset({_S.DONE, _S.SKIPPED, _S.BLOCKED, _S.CANCELLED})
+# A scene that the film is made without.
+SCENE_GIVEN_UP = frozenset({_S.SKIPPED, _S.CANCELLED})
 # A take that something can still come of without a person.
 TAKE_LIVE = frozenset({_T.QUEUED, _T.SUBMITTING, _T.SUBMITTED, _T.CANCELLING, _T.DELIVERED})
 TAKE_ENDED = frozenset({_T.SETTLED, _T.REFUSED, _T.FAILED, _T.CANCELLED})

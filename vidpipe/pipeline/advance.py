@@ -1,4 +1,4 @@
-"""advance: a scene that ended releases those that waited for it, and the film is settled."""
+"""advance: a scene that ended ends its takes, releases those that waited for it, and the film is settled."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from vidpipe.db import scenes
 from vidpipe.db.models import Scene
 from vidpipe.domain.states import Entity
 from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.gather import settle_takes
 from vidpipe.pipeline.settle import settle
 from vidpipe.pipeline.step import Ref, Refs
 
 
 def advance_film(deps: Deps, scene_id: UUID) -> Refs:
     """The scenes that may start now, and the film if it is ready for its stitch."""
+    deps.db.run(lambda session: settle_takes(session, scene_id))
     project_id, released = deps.db.run(lambda session: _release(session, scene_id))
     return [*(Ref(Entity.SCENE, other) for other in released), *settle(deps, project_id)]
 

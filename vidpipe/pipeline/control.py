@@ -90,7 +90,7 @@ def skip(deps: Deps, project_id: UUID, label: str) -> str:
 
     def work(session: Session) -> str:
         project = projects.lock(session, project_id)
-        scene = _scene(session, project_id, label)
+        scene = scenes.lock(session, _scene(session, project_id, label).id)
         if scene.state == SceneState.SKIPPED:
             return f"{label} is left out already"
         if scene.state == SceneState.DONE:
@@ -133,6 +133,8 @@ def _go_on(session: Session, project: Project) -> None:
     event = "reopened" if project.state in (ProjectState.DONE, ProjectState.CANCELLED) else "resumed"
     if project.state == ProjectState.CANCELLING:
         raise UserError("the film is being cancelled", remedy="Wait until it is cancelled, then retry.")
+    if project.state == ProjectState.DRAFT:
+        raise UserError("the film was not enqueued yet")
     advance(session, project, event, sent=False, note=None, finished_at=None)
     for model in (Scene, Take, GenerationCandidate):
         session.execute(
@@ -144,6 +146,8 @@ def _go_on(session: Session, project: Project) -> None:
 
 
 def _cancel_scenes(session: Session, scene_ids: list[UUID]) -> None:
+    # A scene that somebody is buying for is waited for, so that what was just bought is seen here.
+    scenes.lock_all(session, scene_ids)
     _cancel_takes(session, scene_ids)
     advance_many(session, Entity.SCENE, scene_ids, "cancelled", finished_at=func.clock_timestamp())
 

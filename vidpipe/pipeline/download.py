@@ -21,6 +21,9 @@ from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Refs, Step
 from vidpipe.storage.base import Stored
 
+# It is paid for: a service that is away is waited for, about a quarter of an hour with the usual pauses.
+_TRIES = 14
+
 
 def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
     take, label = deps.db.run(lambda session: _context(session, candidate))
@@ -83,4 +86,5 @@ DOWNLOAD = Step(
     work=_work,
     gave_up="spoiled",
     after_giving_up=lambda candidate: (),  # gather follows in the same segment
+    tries=_TRIES,
 )

@@ -47,6 +47,8 @@ def _write(
 ) -> Enrolled:
     # Two people who enqueue the same storyboard at the same moment get one film.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtext(storyboard.fingerprint))))
+    if session.get(Project, project_id) is not None:
+        return Enrolled(project_id, True)  # written before: only the answer to that commit was lost
     if not again and (found := projects.newest(session, storyboard.fingerprint)):
         return Enrolled(found.id, False)
     project = _project(session, storyboard, project_id, stored)

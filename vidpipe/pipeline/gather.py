@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import projects, scenes
@@ -27,7 +27,7 @@ from vidpipe.domain.selection import (
     WaitForPerson,
     decide,
 )
-from vidpipe.domain.states import CANDIDATE_ENDED, PROJECT_RUNS, CandidateState, Entity, SceneState, TakeState
+from vidpipe.domain.states import PROJECT_RUNS, SCENE_GIVEN_UP, CandidateState, Entity, SceneState, TakeState
 from vidpipe.errors import SetupError
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.plan import order
@@ -36,20 +36,36 @@ from vidpipe.pipeline.step import Ref, Refs
 
 def gather(deps: Deps, scene_id: UUID) -> Refs:
     """Settle the scene's delivered takes and decide about the scene; what should be sent next."""
-    deps.db.run(lambda session: _settle_takes(session, scene_id))
-    return deps.db.run(lambda session: _decide(session, deps, scene_id))
+    deps.db.run(lambda session: settle_takes(session, scene_id))
+    try:
+        return deps.db.run(lambda session: _decide(session, deps, scene_id))
+    except SetupError as error:  # what it may be made with is not set up here
+        reason = error.message
+        return deps.db.run(lambda session: _block(session, scene_id, reason))
 
 
-def _settle_takes(session: Session, scene_id: UUID) -> None:
-    """A delivered take whose candidates are all at their end is settled, or spoiled if none is usable."""
-    scenes.lock(session, scene_id)
-    ended = [str(state) for state in CANDIDATE_ENDED]
-    unfinished = exists().where(GenerationCandidate.take_id == Take.id, GenerationCandidate.state.not_in(ended))
+def _block(session: Session, scene_id: UUID, reason: str) -> Refs:
+    scene = scenes.lock(session, scene_id)
+    if scene.state == SceneState.GENERATING:
+        advance(session, scene, "gave_up", reason=reason, note=reason, finished_at=func.clock_timestamp())
+    return (Ref(Entity.SCENE, scene_id),)
+
+
+def settle_takes(session: Session, scene_id: UUID) -> None:
+    """A delivered take whose candidates are all at their end is settled, or spoiled if none is usable.
+
+    What a scene that was left out or cancelled still has at a service is stopped there; what is still in line
+    for a scene that has ended, or for an older version of it, is not bought any more.
+    """
+    scene = scenes.lock(session, scene_id)
+    _stop_takes(session, scene)
     usable = exists().where(
         GenerationCandidate.take_id == Take.id, GenerationCandidate.state != str(CandidateState.UNUSABLE)
     )
     rows = session.execute(
-        select(Take.id, usable).where(Take.scene_id == scene_id, Take.state == str(TakeState.DELIVERED), ~unfinished)
+        select(Take.id, usable).where(
+            Take.scene_id == scene_id, Take.state == str(TakeState.DELIVERED), ~scenes.unfinished()
+        )
     ).all()
     now = func.clock_timestamp()
     good = [take_id for take_id, has_usable in rows if has_usable]
@@ -59,6 +75,25 @@ def _settle_takes(session: Session, scene_id: UUID) -> None:
     if bad:
         reason = "no clip of it was usable"
         advance_many(session, Entity.TAKE, bad, "spoiled", reason=reason, last_error=reason, ended_at=now)
+
+
+def _stop_takes(session: Session, scene: Scene) -> None:
+    rows = session.execute(select(Take.id, Take.state).where(Take.scene_id == scene.id, loose())).all()
+    for event, state in (("cancelled", TakeState.QUEUED), ("cancel_asked", TakeState.SUBMITTED)):
+        ids = [take_id for take_id, found in rows if found == state]
+        if ids:
+            reason = "it is not wanted any more"
+            advance_many(session, Entity.TAKE, ids, event, states=[state], reason=reason, sent=False)
+
+
+def loose() -> ColumnElement[bool]:
+    """SQL: a take that nobody will carry on with, for its scene has ended or has a newer version."""
+    unwanted = exists().where(Scene.id == Take.scene_id, Scene.state.in_([str(state) for state in SCENE_GIVEN_UP]))
+    return or_(
+        and_(Take.state == str(TakeState.QUEUED), ~scenes.buying()),
+        and_(Take.state == str(TakeState.SUBMITTED), unwanted),
+        and_(Take.state == str(TakeState.DELIVERED), ~scenes.unfinished()),
+    )
 
 
 def facts(session: Session, scene: Scene) -> tuple[list[TakeFact], list[CandidateFact]]:

@@ -42,13 +42,18 @@ def order(
     count: int,
     frames: dict[str, Keyframe],
 ) -> list[Take]:
-    """The takes that bring `count` candidates: one operation where the service takes a count, else several."""
+    """The takes that bring `count` candidates: one operation where the service takes a count, else several.
+
+    No more takes than the scene may still have; fewer candidates then.
+    """
     able = deps.capabilities(service, model)
     request = _request(project, scene, frames)
     seed = int(scene.spec.get("seed") or project.seed)
     takes: list[Take] = []
     left = count
-    while left:
+    for _ in range(scenes.room(session, scene)):
+        if not left:
+            break
         share = min(left, able.max_candidates)
         take = Take(
             project_id=project.id, scene_id=scene.id, version=scene.version, round=round_, slot=len(takes) + 1,

@@ -8,13 +8,16 @@ Nothing waits in the broker.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money
@@ -27,10 +30,14 @@ from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, pause
 from vidpipe.services.base import VideoService
 
+log = logging.getLogger(__name__)
 _STATES = [str(TakeState.SUBMITTED), str(TakeState.CANCELLING)]
 _AT_ONCE = 32  # questions in flight to one service
 _WAVE = 200  # takes a wave claims at most
 
+_UNFIT = (DataError, IntegrityError, ValueError, TypeError, ArithmeticError)  # what writing nonsense down raises
+
+Claimed = Sequence[tuple[Take, datetime]]
 Answer = Pending | Delivered | ServiceError
 
 
@@ -50,6 +57,8 @@ def _claim(session: Session, deps: Deps, lease: UUID, which: Any, most: int) -> 
         select(Take.id)
         .where(which, Take.state.in_(_STATES), or_(Take.due_at.is_(None), Take.due_at <= now))
         .where(or_(Take.lease_until.is_(None), Take.lease_until < now, Take.lease_token == lease))
+        # One that is to be stopped is first told so: the step `cancel` gives it the time of its first question.
+        .where(or_(Take.state != str(TakeState.CANCELLING), Take.due_at.is_not(None)))
         .order_by(Take.due_at.nulls_first())
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -74,8 +83,30 @@ def _ask(deps: Deps, claim: Any) -> Refs:
     with deps.keeper.hold(Take, lease):
         takes = [take for take, _ in claimed]
         answers = asyncio.run(_ask_all(deps, takes))
-        outcome = _sort(deps, claimed, answers)
-        deps.db.run(lambda session: outcome.record(session, lease))
+        return _record(deps, claimed, answers, lease)
+
+
+def _record(deps: Deps, claimed: Claimed, answers: Sequence[Answer], lease: UUID) -> Refs:
+    """Write every answer in one transaction; where one is unfit to be written, each in its own."""
+    try:
+        return _write(deps, claimed, answers, lease)
+    except _UNFIT:
+        log.exception("an answer of %s cannot be written down", claimed[0][0].service)
+        parts = zip(claimed, answers, strict=True)
+        return [ref for one, answer in parts for ref in _record_one(deps, one, answer, lease)]
+
+
+def _record_one(deps: Deps, one: tuple[Take, datetime], answer: Answer, lease: UUID) -> Refs:
+    try:
+        return _write(deps, [one], [answer], lease)
+    except _UNFIT as error:
+        unfit = ServiceError(f"its answer cannot be written down ({type(error).__name__})")
+        return _write(deps, [one], [unfit], lease)
+
+
+def _write(deps: Deps, claimed: Claimed, answers: Sequence[Answer], lease: UUID) -> Refs:
+    outcome = _sort(deps, claimed, answers)
+    deps.db.run(lambda session: outcome.record(session, lease))
     return outcome.refs()
 
 
@@ -84,14 +115,21 @@ async def _ask_all(deps: Deps, takes: Sequence[Take]) -> list[Answer]:
     timeout = deps.settings.timing.poll_timeout
 
     async def one(take: Take) -> Answer:
-        service: VideoService = deps.service(take.service)
         async with gate:
             try:
-                return await asyncio.wait_for(service.poll(take.operation or ""), timeout)
+                service: VideoService = deps.service(take.service)
+                answer = await asyncio.wait_for(service.poll(take.operation or ""), timeout)
+                if isinstance(answer, Pending) and not answer.retry_in:
+                    return replace(answer, retry_in=deps.capabilities(take.service, take.model).poll_seconds)
+                return answer
             except TimeoutError:
                 return Transient(f"{take.service} did not answer within {timeout:g} s")
             except ServiceError as error:
                 return error
+            except Exception as error:
+                # One answer that nobody foresaw holds up no other; asked again until its deadline.
+                log.exception("%s could not be asked about %s", take.service, take.operation)
+                return ServiceError(f"{type(error).__name__}: {error}")
 
     return list(await asyncio.gather(*(one(take) for take in takes)))
 
@@ -104,6 +142,7 @@ class _Ended:
     event: str
     reason: str
     bill: Literal["release", "settle", "open"]  # open: nobody knows yet whether it will be billed
+    cost: Decimal | None = None  # as billed, where the service tells
 
     def record(self, session: Session, lease: UUID) -> None:
         moved = advance_many(
@@ -114,7 +153,7 @@ class _Ended:
         if found is not None and self.bill == "release":
             money.release(session, self.take, found[1])
         if found is not None and self.bill == "settle":
-            money.settle(session, self.take, None)
+            money.settle(session, self.take, self.cost)
 
 
 @dataclass
@@ -156,14 +195,15 @@ class _Outcome:
         return [*takes, *(Ref(Entity.SCENE, end.take.scene_id) for end in self.ended)]
 
 
-def _sort(deps: Deps, claimed: Sequence[tuple[Take, datetime]], answers: Sequence[Answer]) -> _Outcome:
+def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
     outcome = _Outcome(deps)
     for (take, now), answer in zip(claimed, answers, strict=True):
         late = take.deadline_at is not None and now > take.deadline_at
         match answer:
             case Delivered(clips=()):
                 reason = "; ".join(answer.filter_reasons) or "every clip was filtered"
-                outcome.ended.append(_Ended(take, "refused", reason, "settle" if answer.cost else "release"))
+                bill: Literal["release", "settle"] = "settle" if answer.cost else "release"
+                outcome.ended.append(_Ended(take, "refused", reason, bill, answer.cost))
             case Delivered():
                 outcome.delivered.append((take, answer))
             case Refused():
@@ -176,11 +216,10 @@ def _sort(deps: Deps, claimed: Sequence[tuple[Take, datetime]], answers: Sequenc
                 reason = f"{take.service} did not finish within the time allowed"
                 outcome.ended.append(_Ended(take, "broke", reason, "open"))
             case Pending():
-                able = deps.capabilities(take.service, take.model)
                 outcome.pending.append(
                     {
                         "take": take,
-                        "seconds": answer.retry_in or able.poll_seconds,
+                        "seconds": answer.retry_in or 0.0,
                         "progress": answer.progress,
                         "tries": 0,
                     }

@@ -47,7 +47,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         deps.db.run(lambda session: park(session, take, lease, again, error=reason))
         return ()
     deps.db.run(lambda session: _record(session, deps, take, lease, attempt, answer, settled))
-    return (Ref(Entity.TAKE, take.id),) if answer or settled else ()
+    return (Ref(Entity.TAKE, take.id), Ref(Entity.SCENE, take.scene_id)) if answer or settled else ()
 
 
 def _record(
@@ -63,8 +63,8 @@ def _record(
 
 
 def _settled(session: Session, attempt: Attempt, delay: float) -> bool:
-    """After its deadline a call is surely not begun any more; what was begun has arrived or not `delay` later."""
-    over = attempt.deadline_at + timedelta(seconds=delay)
+    """After its deadline a call is surely not begun any more; what an ended one sent arrives within `delay`."""
+    over = max(attempt.deadline_at, attempt.ended_at or attempt.deadline_at) + timedelta(seconds=delay)
     return bool(session.execute(select(func.clock_timestamp() > over)).scalar_one())
 
 
@@ -72,7 +72,12 @@ def _lost(session: Session, deps: Deps, take: Take, lease: UUID, attempt: Attemp
     if attempt is not None:
         money.end_attempt(session, attempt.id, "lost", detail=reason)
         money.release(session, take, attempt)
-    advance(session, take, "not_accepted", lease=lease, reason=reason, tries=take.tries)
+    if attempt is None or attempt.number < deps.settings.tries:
+        advance(session, take, "not_accepted", lease=lease, reason=reason, tries=take.tries)
+        return
+    reason = f"{reason} (after {attempt.number} attempts)"
+    event = "lost" if take.state == TakeState.UNCERTAIN else "gave_up"
+    advance(session, take, event, lease=lease, reason=reason, last_error=reason, ended_at=func.clock_timestamp())
 
 
 def _cannot_ask(session: Session, take: Take, lease: UUID, attempt: Attempt) -> None:

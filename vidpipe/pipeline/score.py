@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,7 +21,7 @@ from vidpipe.media.info import Asked, DecodedClip, Fault, MediaInfo, from_facts
 from vidpipe.media.validate import validate
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Refs, Step
-from vidpipe.vision.base import Reading, Subject
+from vidpipe.vision.base import Measurer, Reading, Subject
 
 _POSTER_WIDTH = 640  # pixels
 
@@ -58,14 +59,19 @@ def _context(session: Session, candidate: GenerationCandidate) -> tuple[Scene, P
 def _look(deps: Deps, clip: DecodedClip, scene: Scene) -> list[Reading]:
     spec = scene.spec
     subject = Subject(scene.prompt, spec.get("shot", ""), spec.get("camera", ""), tuple(spec.get("cast", ())))
-    readings: list[Reading] = []
-    for measurer in deps.eyes():
-        try:
-            readings.append(measurer.measure(clip, subject))
-        except (ValueError, ArithmeticError, RuntimeError) as error:
-            # One eye that fails leaves its dimension out, with the reason on the row; the others still count.
-            readings.append(Reading(measurer.dimension, "failed", reason=f"{type(error).__name__}: {error}"))
-    return readings
+    return [looked_at(measurer, clip, subject) for measurer in deps.eyes()]
+
+
+def looked_at(measurer: Measurer, clip: DecodedClip, subject: Subject) -> Reading:
+    """One reading. An eye that fails leaves its dimension out, with the reason on the row; the others still count."""
+    try:
+        reading = measurer.measure(clip, subject)
+        numbers = [reading.score, *(number for m in reading.measures for number in (m.value, m.score))]
+        if not all(number is None or math.isfinite(number) for number in numbers):
+            raise ArithmeticError("what was measured is no number")
+    except (ValueError, ArithmeticError, RuntimeError) as error:
+        return Reading(measurer.dimension, "failed", reason=f"{type(error).__name__}: {error}")
+    return reading
 
 
 def _stills(deps: Deps, candidate: GenerationCandidate, clip: DecodedClip) -> dict[str, Any]:

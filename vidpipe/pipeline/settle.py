@@ -1,17 +1,28 @@
-"""settle: what a film's scenes mean for the film (active -> stitching | waiting | failed; cancelling -> cancelled)."""
+"""settle: what a film's scenes mean for the film.
+
+active -> stitching | waiting | failed; waiting -> active where an answer came late; cancelling -> cancelled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import projects, scenes
-from vidpipe.db.models import Project, Scene, Take
+from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import advance, advance_many
-from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import (
+    CANDIDATE_USABLE,
+    SCENE_ENDED,
+    TAKE_LIVE,
+    Entity,
+    ProjectState,
+    SceneState,
+    TakeState,
+)
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs
 
@@ -30,13 +41,15 @@ def _settle(session: Session, project_id: UUID) -> Refs:
         if not _at_a_service(session, project_id):
             advance(session, project, "emptied", finished_at=func.clock_timestamp())
         return ()
-    if project.state != ProjectState.ACTIVE:
+    if project.state not in (ProjectState.ACTIVE, ProjectState.WAITING):
         return ()
     all_scenes = projects.scenes(session, project_id)
     stuck = _stuck(session, project_id, all_scenes)
     if any(scene.id not in stuck and scene.state not in SCENE_ENDED for scene in all_scenes):
+        if project.state == ProjectState.WAITING:
+            advance(session, project, "resumed", reason="what it waited for came after all", note=None)
         return ()
-    return _end(session, project, all_scenes, stuck)
+    return _end(session, project, all_scenes, stuck) if project.state == ProjectState.ACTIVE else ()
 
 
 def _end(session: Session, project: Project, all_scenes: Sequence[Scene], stuck: Mapping[UUID, str]) -> Refs:
@@ -75,7 +88,14 @@ def _stuck(session: Session, project_id: UUID, all_scenes: Sequence[Scene]) -> d
 
 
 def _waiting_for_a_person(session: Session, project_id: UUID) -> set[UUID]:
-    """Scenes whose current version has an uncertain take that nobody is asking about, and nothing else alive."""
+    found = select(Scene.id).where(
+        Scene.project_id == project_id, Scene.state == str(SceneState.GENERATING), waits_for_a_person()
+    )
+    return set(session.execute(found).scalars())
+
+
+def waits_for_a_person() -> ColumnElement[bool]:
+    """SQL: the scene's version has an uncertain take that nobody is asking about, and nothing else to go on with."""
     unclear = exists().where(
         Take.scene_id == Scene.id, Take.version == Scene.version, Take.state == str(TakeState.UNCERTAIN),
         Take.due_at.is_(None),
@@ -83,10 +103,11 @@ def _waiting_for_a_person(session: Session, project_id: UUID) -> set[UUID]:
     alive = exists().where(
         Take.scene_id == Scene.id, Take.version == Scene.version, Take.state.in_([str(state) for state in TAKE_LIVE])
     )
-    found = select(Scene.id).where(
-        Scene.project_id == project_id, Scene.state == str(SceneState.GENERATING), unclear, ~alive
-    )
-    return set(session.execute(found).scalars())
+    usable = exists().where(
+        GenerationCandidate.scene_id == Scene.id, GenerationCandidate.version == Scene.version,
+        GenerationCandidate.state.in_([str(state) for state in CANDIDATE_USABLE]),
+    )  # fmt: skip
+    return and_(unclear, ~alive, ~usable)
 
 
 def _at_a_service(session: Session, project_id: UUID) -> bool:

@@ -27,7 +27,7 @@ from vidpipe.db.engine import is_away
 from vidpipe.db.leases import claim, park
 from vidpipe.db.models import Workable
 from vidpipe.db.transitions import advance
-from vidpipe.domain.states import Entity
+from vidpipe.domain.states import Entity, sources
 from vidpipe.errors import NotStored, Stale, StorageError, Transient, VidpipeError
 from vidpipe.pipeline.deps import Deps
 from vidpipe.settings import Timing
@@ -59,6 +59,7 @@ class Step(Generic[Row]):
     gave_up: str  # the event that ends the row
     after_giving_up: Callable[[Row], Refs]
     only_if: Callable[[], Iterable[ColumnElement[bool]]] = tuple
+    tries: int = 0  # for transient faults; 0: as the settings say
 
 
 def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
@@ -113,12 +114,12 @@ def _wait(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str) -> Re
 
 def pause(timing: Timing, tries: int, retry_after: float | None = None) -> float:
     """Seconds until the next try: doubling, with jitter, never sooner than the service asked for."""
-    doubled = min(timing.backoff * 2.0**tries, timing.backoff_most)
+    doubled = min(timing.backoff * 2.0 ** min(tries, 60), timing.backoff_most)
     return max(retry_after or 0.0, doubled * (0.75 + random.random() / 2))
 
 
 def _again(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str, retry_after: float | None) -> Refs:
-    if row.tries + 1 >= deps.settings.tries:
+    if row.tries + 1 >= (step.tries or deps.settings.tries):
         return _give_up(deps, step, row, lease, f"{reason} (after {row.tries + 1} tries)")
     seconds = pause(deps.settings.timing, row.tries, retry_after)
     deps.db.run(lambda session: park(session, row, lease, seconds, error=reason))
@@ -127,6 +128,9 @@ def _again(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str, retr
 
 def _give_up(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str) -> Refs:
     def end(session: Session) -> bool:
+        if row.state not in sources(row.entity, step.gave_up):
+            # An uncertain take can't be ended by itself: without a time it is due at, it is left to a person.
+            return park(session, row, lease, 0.0, error=reason, tried=False, due_at=None, tries=0, deaths=0)
         try:
             advance(session, row, step.gave_up, lease=lease, reason=reason, last_error=reason)
         except Stale:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money, projects
+from vidpipe.db import money, projects, scenes
+from vidpipe.db.leases import release
 from vidpipe.db.models import Attempt, Take
 from vidpipe.db.transitions import advance, advance_many
 from vidpipe.domain.requests import FootageCut, Reference, VideoRequest
@@ -41,6 +42,8 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         price = (able.price_per_second * Decimal(str(request.duration)) * take.count).quantize(Decimal("0.000001"))
         latest = time.monotonic() + _BEGIN_WITHIN
         attempt = deps.db.run(lambda session: _begin(session, deps, take, lease, price))
+        if attempt is None:
+            return ()
         bought = _Bought(deps, take, attempt, able.poll_seconds, able.timeout_seconds)
         try:
             if time.monotonic() > latest:
@@ -58,13 +61,29 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
     return ()
 
 
-def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal) -> Attempt:
+def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal) -> Attempt | None:
+    """The intent; None where the film was paused while the request was made ready."""
     timing = deps.settings.timing
-    advance(
-        session, take, "submit_began", lease=lease, tries=take.tries, lease_token=lease, lease_by=deps.worker,
-        lease_until=func.clock_timestamp() + timedelta(seconds=timing.lease),
-    )  # fmt: skip
+    if not projects.keep_running(session, take.project_id):
+        release(session, Take, take.id, lease)
+        return None
+    try:
+        advance(
+            session, take, "submit_began", lease=lease, tries=take.tries, lease_token=lease, lease_by=deps.worker,
+            lease_until=func.clock_timestamp() + timedelta(seconds=timing.lease),
+        )  # fmt: skip
+    except Stale:
+        return _begun(session, take, lease)
     return money.begin_attempt(session, take, price, _BEGIN_WITHIN)
+
+
+def _begun(session: Session, take: Take, lease: UUID) -> Attempt:
+    """The attempt that was begun under this very lease: only the answer to its commit was lost. Else raises Stale."""
+    mine = select(Take.id).where(Take.id == take.id, Take.state == str(TakeState.SUBMITTING), Take.lease_token == lease)
+    found = money.attempt_of(session, take) if session.execute(mine).scalar_one_or_none() else None
+    if found is None:
+        raise Stale(f"take {take.id} is no longer queued under this lease")
+    return found[1]
 
 
 class _Bought:
@@ -176,5 +195,5 @@ SUBMIT = Step(
     work=_work,
     gave_up="gave_up",
     after_giving_up=lambda take: (Ref(Entity.SCENE, take.scene_id),),
-    only_if=lambda: (projects.runs(Take.project_id),),
+    only_if=lambda: (projects.runs(Take.project_id), scenes.buying()),
 )

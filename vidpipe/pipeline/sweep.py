@@ -1,7 +1,8 @@
 """sweep: the net under the route. Rows whose next step is overdue are sent again.
 
-It tells a backlog from a loss: a row is sent again at once where its lease ran out (its worker died) or where
-it was last sent to another broker (the epoch changed), and otherwise only after a pause that doubles with
+It tells a backlog from a loss: a row is sent again at once where its lease ran out (its worker died), where it
+was last sent to another broker (the epoch changed) or where the database was started anew since (whoever lost
+the answer to a commit did not send what it says was sent), and otherwise only after a pause that doubles with
 every sending. What it sends is what would have been sent: `route(row)`.
 """
 
@@ -18,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db import projects, record, scenes
 from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
-from vidpipe.domain.states import CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, CandidateState, ProjectState, SceneState, TakeState
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.settle import settle
+from vidpipe.pipeline.gather import loose
+from vidpipe.pipeline.settle import settle, waits_for_a_person
 from vidpipe.pipeline.step import Ref, Refs
 from vidpipe.settings import Timing
 
@@ -38,7 +40,8 @@ def sweep(deps: Deps, epoch: str) -> Refs:
 
 
 def _overdue(session: Session, timing: Timing, epoch: str) -> Refs:
-    changed = _sign(session, "broker", epoch)
+    database = session.execute(select(func.pg_postmaster_start_time())).scalar_one()
+    changed = max(_sign(session, "broker", epoch), _sign(session, "database", database.isoformat()))
     _sign(session, "tick", None)
     refs: list[Ref] = []
     for model, which in _KINDS:
@@ -109,25 +112,25 @@ def _scenes() -> ColumnElement[bool]:
 
 def _under_way() -> ColumnElement[bool]:
     """SQL: something of the scene's round is still to come by itself."""
-    at_service = [
-        TakeState.QUEUED, TakeState.SUBMITTING, TakeState.SUBMITTED, TakeState.CANCELLING, TakeState.UNCERTAIN
-    ]  # fmt: skip
-    unfinished = exists().where(
-        GenerationCandidate.take_id == Take.id,
-        GenerationCandidate.state.in_([str(CandidateState.ANNOUNCED), str(CandidateState.STORED)]),
-    )
+    at_service = TAKE_LIVE - {TakeState.DELIVERED}
     return exists().where(
         Take.scene_id == Scene.id,
         Take.version == Scene.version,
         or_(
             Take.state.in_([str(state) for state in at_service]),
-            and_(Take.state == str(TakeState.DELIVERED), unfinished),
+            and_(Take.state == str(TakeState.DELIVERED), scenes.unfinished()),
         ),
     )
 
 
+def _ended() -> ColumnElement[bool]:
+    """Scenes that ended and have takes that did not."""
+    takes = select(Take.scene_id).where(loose())
+    return and_(Scene.id.in_(takes), Scene.state.in_([str(state) for state in SCENE_ENDED]))
+
+
 def _takes() -> ColumnElement[bool]:
-    queued = and_(Take.state == str(TakeState.QUEUED), projects.runs(Take.project_id))
+    queued = and_(Take.state == str(TakeState.QUEUED), projects.runs(Take.project_id), scenes.buying())
     at_work = Take.state.in_([str(TakeState.SUBMITTING), str(TakeState.CANCELLING)])
     unclear = and_(Take.state == str(TakeState.UNCERTAIN), Take.due_at.is_not(None))
     return or_(queued, at_work, unclear)
@@ -144,19 +147,21 @@ def _stitching() -> ColumnElement[bool]:
 _KINDS: tuple[tuple[type[Workable], Any], ...] = (
     (Project, _stitching),
     (Scene, _scenes),
+    (Scene, _ended),
     (Take, _takes),
     (GenerationCandidate, _candidates),
 )
 
 
 def _to_settle(session: Session) -> Sequence[UUID]:
-    """Films of which nothing is at work: their end may have been overlooked."""
-    busy = exists().where(
-        Scene.project_id == Project.id, Scene.state.in_([str(SceneState.SELECTING), str(SceneState.ANALYZING)])
+    """Films whose end, or whose going on, may have been overlooked."""
+    at_work = [str(SceneState.SELECTING), str(SceneState.ANALYZING)]
+    making = Scene.state == str(SceneState.GENERATING)
+    busy = exists().where(Scene.project_id == Project.id, or_(Scene.state.in_(at_work), and_(making, _under_way())))
+    moves = exists().where(Scene.project_id == Project.id, making, ~waits_for_a_person())
+    overlooked = or_(
+        Project.state == str(ProjectState.CANCELLING),
+        and_(Project.state == str(ProjectState.ACTIVE), ~busy),
+        and_(Project.state == str(ProjectState.WAITING), moves),
     )
-    live = exists().where(
-        Take.project_id == Project.id,
-        Take.state.in_([str(TakeState.QUEUED), str(TakeState.SUBMITTED), str(TakeState.DELIVERED)]),
-    )
-    states = [str(ProjectState.ACTIVE), str(ProjectState.CANCELLING)]
-    return session.execute(select(Project.id).where(Project.state.in_(states), ~busy, ~live)).scalars().all()
+    return session.execute(select(Project.id).where(overlooked)).scalars().all()

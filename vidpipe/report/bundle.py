@@ -191,15 +191,18 @@ def _publish(part: Path, out: Path, files: list[str]) -> None:
 
 
 def _stale(earlier: Path, report: Report, files: list[str]) -> list[str]:
-    """What an earlier bundle of this film put here that the film has no more; nothing of anybody else's."""
+    """What the earlier bundle put here that this one has not; nothing of anybody else's.
+
+    A changed storyboard is another film: the clips of the one before must not stand among this one's, numbered
+    alike. Its finished film is kept where this one has none yet.
+    """
     try:
         if earlier.stat().st_size > _JSON_MOST:
             return []
         found = json.loads(earlier.read_text(encoding="utf-8"))
-        if found["film"]["id"] != str(report.film.id):
-            return []
+        same = found["film"]["id"] == str(report.film.id)
         listed = [path for path in found["files"] if isinstance(path, str)]
     except (OSError, ValueError, KeyError, TypeError):
         return []  # no bundle of ours: nothing of it is ours to remove
     gone = set(listed) - set(files)
-    return sorted(path for path in gone if path == lay.FILM or _OURS.fullmatch(path))
+    return sorted(path for path in gone if (same and path == lay.FILM) or _OURS.fullmatch(path))

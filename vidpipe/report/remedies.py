@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from vidpipe.domain.catalogue import FOOTAGE
 from vidpipe.domain.states import ProjectState, SceneState
 from vidpipe.report import words
 from vidpipe.report.facts import Report, SceneFacts
@@ -46,10 +47,14 @@ def for_scene(report: Report, scene: SceneFacts) -> Advice:
         return Advice(
             ("The service refused the words. Reword the prompt in the storyboard; ", again, " asks as before.")
         )
+    leave = (Command(f"vidpipe skip {film} {shlex.quote(words.visible(scene.label))}"), " leaves it out.")
+    if takes and all(take.service == FOOTAGE for take in takes):
+        return Advice(("The filmed file is the same at every try: mend it, or name another one. ", *leave))
     if scene.fallback or len({take.service for take in takes}) > 1:
-        return Advice((again, " tries once more."))
+        return Advice((again, " tries once more; ", *leave))
     fallback = Command("fallback")
-    return Advice((again, " tries once more; a ", fallback, " service in the storyboard would have taken over."))
+    last = (" service in the storyboard would have taken over; ", *leave)
+    return Advice((again, " tries once more; a ", fallback, *last))
 
 
 def for_film(report: Report) -> Advice:

@@ -22,6 +22,14 @@ def test_a_shot_without_a_fallback_is_told_of_one() -> None:
     assert "fallback" in str(remedies.for_scene(report(shot), shot))
 
 
+def test_a_filmed_file_is_to_be_mended_and_not_tried_again() -> None:
+    silent = take(state=TakeState.FAILED, error="its sound is silent", service="footage")
+    shot = without_clip(0, SceneState.BLOCKED, "its sound is silent", "gave_up", takes=(silent,))
+    said = str(remedies.for_scene(report(shot), shot))
+    assert "mend" in said and "vidpipe skip" in said
+    assert "retry" not in said and "fallback" not in said
+
+
 def test_an_unclear_purchase_is_never_told_to_be_bought_again() -> None:
     shot = without_clip(
         0, SceneState.GENERATING, "", "started", takes=(take(state=TakeState.UNCERTAIN, error="the answer was lost"),)
