@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tests import clips
 from tests.acceptance.stage import Stage, events, interrupt, write_story
 from tests.waiting import until
 from vidpipe.media.probe import probe
@@ -61,3 +62,17 @@ def test_a_new_film_is_made_of_the_same_storyboard_only_when_asked(stage: Stage,
     first = events(stage.film(story, "--json").stdout)[-1]
     again = events(stage.film(story, "--json", "--again").stdout)[-1]
     assert again["project_id"] != first["project_id"] and len(stage.operations()) == 6
+
+
+def test_filmed_clips_without_sound_go_into_a_film_that_has_some(stage: Stage) -> None:
+    """Silent footage was filmed so: it is no fault of a service, and trying again would not help."""
+    folder = stage.home.parent
+    clips.write(folder / "silent.mp4", seconds=2, width=320, height=180)
+    scenes = [
+        {"prompt": "a harbour at dawn"},
+        {"prompt": "the quay, filmed", "footage": {"file": "silent.mp4", "out": 1}},
+    ]
+    done = stage.film(write_story(folder / "story.json", scenes))
+    assert done.returncode == 0, done.stderr
+    info = probe(stage.out / "film.mp4")
+    assert info.audio is not None and abs(info.duration - 2) < 0.1

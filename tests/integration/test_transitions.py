@@ -129,8 +129,8 @@ def test_a_scene_has_one_selected_candidate(deps: Deps, scene: Scene) -> None:
         for number in (1, 2):
             session.add(
                 GenerationCandidate(
-                    project_id=scene.project_id, scene_id=scene.id, take_id=take.id, version=1, number=number, handle={},
-                    state="selected", is_selected=True,
+                    project_id=scene.project_id, scene_id=scene.id, take_id=take.id, version=1, number=number,
+                    handle={}, state="selected", is_selected=True,
                 )
             )  # fmt: skip
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from vidpipe import runner
-from vidpipe.cli import codes, films, show
+from vidpipe.cli import codes, films, out, show
 from vidpipe.domain.states import ProjectState
 from vidpipe.pipeline.overview import overview
 from vidpipe.reach import connect
@@ -16,7 +16,7 @@ from vidpipe.report import bundle
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """The command's own arguments."""
     films.add_argument(parser, optional="the newest that is not finished, else the newest")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where it is written")
+    out.add(parser, "where it is written", required=True)
 
 
 def run(args: argparse.Namespace) -> int:

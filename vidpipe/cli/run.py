@@ -6,7 +6,7 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from vidpipe.cli import cluster_options, codes, show, views
+from vidpipe.cli import cluster_options, codes, out, show, views
 from vidpipe.domain.states import ProjectState
 from vidpipe.errors import FilmUnfinished
 from vidpipe.runner import Film, Runner, unfinished
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "storyboard", type=Path, nargs="?", metavar="STORYBOARD", help="a YAML or JSON file (default: an example)"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the film is written (default: out/TITLE)")
+    out.add(parser, "where the film is written (default: out/TITLE)")
     parser.add_argument(
         "--again", action="store_true", help="make a new film, though this storyboard was rendered before"
     )

@@ -14,6 +14,7 @@ from vidpipe.errors import SetupError
 from vidpipe.settings import Settings, child_environment
 
 PORT = 5555
+COLUMNS = "name,args,state,received,runtime,worker"  # args: film, scene and take in words
 MOST_TASKS = 50_000  # kept in memory by Flower; the 45-shot film has about 500
 
 
@@ -56,7 +57,13 @@ def command(settings: Settings, *, port: int = PORT, login: str = "") -> FlowerC
         "VIDPIPE_DATABASE_URL": settings.database_url,
         "FLOWER_BASIC_AUTH": f"{user}:{password}",
     }
-    words = ("flower", "--address=127.0.0.1", f"--port={port}", f"--max-tasks={MOST_TASKS}")
+    words = (
+        "flower",
+        "--address=127.0.0.1",
+        f"--port={port}",
+        f"--max-tasks={MOST_TASKS}",
+        f"--tasks-columns={COLUMNS}",
+    )
     return FlowerCommand(celery(*words), env, f"http://127.0.0.1:{port}/", user, password)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db.models import GenerationCandidate, Project, Scene
 from vidpipe.db.transitions import advance
 from vidpipe.domain import keys
+from vidpipe.domain.catalogue import FOOTAGE
 from vidpipe.domain.scoring import Composite, compose, weights_of
 from vidpipe.domain.states import CandidateState
 from vidpipe.errors import MediaError
@@ -31,13 +32,13 @@ def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
     info = from_facts(candidate.facts or {})
     with deps.storage.open_local(candidate.key or "") as path:
         clip = decode(path)
-    faults = validate(info, clip, asked(project, scene))
+    faults = tuple(fault for fault in validate(info, clip, asked(project, scene)) if _counts(fault, scene))
     stills = _stills(deps, candidate, clip)
     if faults:
         reason = "; ".join(fault.reason for fault in faults)
         deps.db.run(lambda session: _spoil(session, candidate, lease, faults, reason, stills))
         return ()
-    readings = _look(deps, clip, scene)
+    readings = _look(deps, clip, project, scene)
     composite = compose(
         ((r.dimension, r.status, r.score, r.reason) for r in readings), weights_of(project.weights or None)
     )
@@ -50,15 +51,21 @@ def asked(project: Project, scene: Scene) -> Asked:
     return Asked(scene.duration, project.width, project.height, project.fps, project.audio)
 
 
+def _counts(fault: Fault, scene: Scene) -> bool:
+    """What a service must not deliver may be just what a person filmed: silence, a still title card, a black leader."""
+    return scene.service != FOOTAGE or fault.code not in ("black", "frozen", "silent", "no_audio")
+
+
 def _context(session: Session, candidate: GenerationCandidate) -> tuple[Scene, Project]:
     found = select(Scene, Project).join(Project, Project.id == Scene.project_id).where(Scene.id == candidate.scene_id)
     scene, project = session.execute(found).one()
     return scene, project
 
 
-def _look(deps: Deps, clip: DecodedClip, scene: Scene) -> list[Reading]:
+def _look(deps: Deps, clip: DecodedClip, project: Project, scene: Scene) -> list[Reading]:
     spec = scene.spec
-    subject = Subject(scene.prompt, spec.get("shot", ""), spec.get("camera", ""), tuple(spec.get("cast", ())))
+    audio = project.audio and scene.service != FOOTAGE
+    subject = Subject(scene.prompt, spec.get("shot", ""), spec.get("camera", ""), tuple(spec.get("cast", ())), audio)
     return [looked_at(measurer, clip, subject) for measurer in deps.eyes()]
 
 

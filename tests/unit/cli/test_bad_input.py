@@ -222,3 +222,10 @@ def test_a_configuration_that_cannot_be_used_is_said_to_be(
     (desk / "film.yaml").write_text(GOOD, encoding="utf-8")
     monkeypatch.setenv("VIDPIPE_CONFIG", "own.yaml")
     refused(desk, capsys, "validate", "film.yaml")
+
+
+def test_an_empty_out_is_a_variable_that_was_not_set_and_is_refused(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "film.yaml").write_text(GOOD, encoding="utf-8")
+    assert "name is empty" in refused(desk, capsys, "run", "film.yaml", "--out", "")

@@ -79,5 +79,6 @@ def crop_at(move: Move, part: float, time: float, width: int, height: int) -> Bo
             * width
             * (math.sin(time * 1.7 + 2) + 0.5 * math.sin(time * 5.3) + 0.25 * math.sin(time * 12.1 + 1))
         )
-    x, y = min(max(0.0, x), width - w), min(max(0.0, y), height - h)
-    return x, y, x + w, y + h
+    # Rounding may leave the box a hair wider than the canvas: it still begins and ends on it.
+    x, y = max(0.0, min(x, width - w)), max(0.0, min(y, height - h))
+    return x, y, min(x + w, width), min(y + h, height)
