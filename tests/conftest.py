@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -15,6 +16,10 @@ from vidpipe.cluster.options import ClusterOptions
 from vidpipe.db.engine import Database
 from vidpipe.pipeline.deps import Deps, open_deps
 from vidpipe.settings import Settings, Timing, load
+
+# Where the suite was started in the background, Ctrl-C is ignored by it and by all that it starts, which then could
+# not be tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _databases = count(1)
 # Short, so that what waits for a lease or a pause is over soon.

@@ -54,7 +54,7 @@ def test_a_database_without_a_schema_says_how_it_gets_one(stage: Stage) -> None:
         url = status(stage.home).settings["database_url"]
         _stamp(stage.home, None)
         refused = stage.run("status")
-        assert refused.returncode == 2 and "vidpipe db upgrade" in refused.stderr, refused.stderr
+        assert refused.returncode == 2 and "db upgrade" in refused.stderr, refused.stderr
         _stamp(stage.home, "0001")
         assert stage.run("status").returncode == 0, url
 

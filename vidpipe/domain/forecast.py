@@ -17,7 +17,7 @@ from vidpipe.domain.pricing import estimate
 from vidpipe.domain.storyboard.model import Storyboard
 
 STEP_SECONDS = 1.0  # submitting, noticing, downloading and choosing, a scene; a lead, to be measured
-SCORE_PER_SECOND = 0.1  # decoding and measuring, a second of clip; decoding is 0.03 at 720p (FACTS 3)
+SCORE_PER_SECOND = 0.1  # decoding and measuring, a second of clip; decoding alone is 0.03 at 720p
 STITCH_PER_SECOND = 0.1  # joining, a second of film: mostly stream copy, cross-fades are re-encoded
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-# REQUIREMENTS of the field: who is in it counts most, then the picture, the join, the words.
+# Who is in it counts most, then the picture, the join, the words.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "manifest_adherence": 0.35,
     "visual_quality": 0.25,

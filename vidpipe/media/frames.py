@@ -276,7 +276,7 @@ def decode(path: Path, *, samples: int = 8, small_width: int = 160, limits: Deco
     """Every frame of `path` about `small_width` pixels wide, and at most `samples` + 1 of them whole.
 
     The whole ones are the first, the last, evenly spaced ones between, and up to two where the picture changes
-    sharply (REQUIREMENTS C4). Times are in seconds from the first frame. Raises MediaError where nothing can be
+    sharply. Times are in seconds from the first frame. Raises MediaError where nothing can be
     decoded, or more than `limits` allow; single damaged frames are counted in `errors`.
     """
     slow("decoding a clip")
