@@ -24,7 +24,7 @@ TIMING = {"lease": 4.0, "heartbeat": 1.0}
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One cluster for all kills: what one of them broke would break the films after it too."""
-    with House(tmp_path_factory.mktemp("kills") / "home", latency=1.0, faults="prompts", timing=TIMING) as made:
+    with House(tmp_path_factory.mktemp("kills") / "home", latency=0.5, faults="prompts", timing=TIMING) as made:
         yield made
     assert made.belonging() == {}, "a stopped cluster left something behind"
 
