@@ -5,7 +5,7 @@
     film end    stitch
 
 `route(standing)` gives what remains from any state, so that starting, resuming and recovering are one
-function. `plan` runs on io as all do but `score`, which looks at pictures and runs on gpu.
+function. All run on io but `score` and `analyze`, which look at pictures and run on gpu.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from vidpipe.domain.states import (
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Refs
 
-QUEUES = {score.name: "gpu"}  # everything else: io
+QUEUES = {score.name: "gpu", analyze.name: "gpu"}  # everything else: io
 
 
 def route(row: Standing) -> Signature | None:

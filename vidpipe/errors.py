@@ -4,11 +4,13 @@ VidpipeError
 ├── UserError            a person must change something: what, where, what to do (exit code 2)
 │   ├── StoryboardInvalid    one or many Problems, each with file, line and remedy
 │   ├── SetupError           a server, folder or setting that cannot be used as it is
+│   ├── Unconfirmed          the film would pay, and nobody has agreed to that yet
 │   └── FilmUnfinished       a film that was waited for has not come to its end (exit code 1, or 3 if it waits)
 ├── Stale                the row moved on meanwhile; the step that meets it returns quietly
 ├── TransactionOpen      a programming error: slow work was begun inside a transaction
 ├── ServiceError         what adapters raise; vendor exceptions end there
 │   ├── Transient            surely not accepted or safe to ask again; may carry retry_after
+│   │   └── Unavailable          the service takes nothing from anybody now: down, or out of quota
 │   ├── Refused              surely not accepted and never will be as it is (policy or invalid)
 │   ├── Expired              the result is gone
 │   ├── Broken               the operation ended in a failure
@@ -21,6 +23,7 @@ VidpipeError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 
@@ -75,6 +78,25 @@ class SetupError(UserError):
     """A server, a folder or a setting cannot be used as it is."""
 
 
+class Unconfirmed(UserError):
+    """The film would cost money, and nobody has agreed to that."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        cost: Decimal = Decimal(0),
+        worst: Decimal = Decimal(0),
+        lacks_budget: bool = False,
+    ) -> None:
+        yes = "Say --yes where that is all right"
+        limit = "give a budget (--budget DOLLARS, or `budget:` in the storyboard), or say --no-budget"
+        super().__init__(message, remedy=f"{limit[0].upper()}{limit[1:]}." if lacks_budget else f"{yes}; {limit}.")
+        self.cost = cost  # US dollars, if every purchase succeeds at once
+        self.worst = worst
+        self.lacks_budget = lacks_budget
+
+
 class FilmUnfinished(UserError):
     """The film has not come to its end."""
 
@@ -101,6 +123,10 @@ class Transient(ServiceError):
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after  # seconds, as the service asked for
+
+
+class Unavailable(Transient):
+    """The service as a whole takes nothing now: it is down or out of quota; nothing was accepted."""
 
 
 class Refused(ServiceError):

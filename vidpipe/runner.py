@@ -25,11 +25,12 @@ from typing import Literal
 from uuid import UUID
 
 from vidpipe.cluster import ClusterOptions
+from vidpipe.db.lanes import NORMAL
 from vidpipe.domain.states import ProjectState
 from vidpipe.domain.storyboard import Defaults, Storyboard, read_storyboard
 from vidpipe.errors import FilmUnfinished, SetupError
 from vidpipe.pipeline import control, given
-from vidpipe.pipeline.enroll import Enrolled, enroll
+from vidpipe.pipeline.enroll import Consent, Enrolled, enroll
 from vidpipe.pipeline.overview import FilmStatus, overview
 from vidpipe.reach import AWAY, Connection, connect_or_start
 from vidpipe.report import bundle
@@ -77,19 +78,24 @@ class Runner:
         home: Path | str | None = None,
         again: bool = False,
         retry: bool = False,
+        consent: Consent | None = None,
+        priority: int = NORMAL,
         options: ClusterOptions | None = None,
         on_step: Callable[[str], None] | None = None,
     ) -> None:
         """`out` is a folder (default: out/TITLE), `home` where the cluster keeps its data (default: settings).
 
         `again` makes a new film of a storyboard that was rendered before; `retry` makes again what is blocked
-        in a film that waits. `on_step` hears the steps of a cluster's start and its stop, which go by while
+        in a film that waits. `consent` is needed for a film that pays; `priority` (1 to 9) is its share of a
+        busy service. `on_step` hears the steps of a cluster's start and its stop, which go by while
         nothing can be yielded.
         """
         self.storyboard = Path(storyboard)
         self.home = None if home is None else Path(home)
         self.again = again
         self.retry = retry
+        self.consent = consent
+        self.priority = priority
         self.options = options
         self.on_step = on_step or (lambda words: None)
         self.out = None if out is None else Path(out)
@@ -103,7 +109,9 @@ class Runner:
         self.out = (self.out or default_out(storyboard)).absolute()
         check_out(self.out)
         with connect_or_start(settings, self.options, self.on_step) as connection:
-            enrolled = enroll(connection.deps, storyboard, again=self.again)
+            enrolled = enroll(
+                connection.deps, storyboard, again=self.again, consent=self.consent, priority=self.priority
+            )
             before = overview(connection.deps.db, enrolled.project_id)
             yield Progress("step", _found(enrolled, before), before)
             if before.others:
@@ -135,6 +143,7 @@ def render(
     out: Path | str | None = None,
     home: Path | str | None = None,
     again: bool = False,
+    consent: Consent | None = None,
     options: ClusterOptions | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Film:
@@ -145,7 +154,7 @@ def render(
     """
     tell = on_progress or (lambda progress: None)
     runner = Runner(
-        storyboard, out=out, home=home, again=again, options=options,
+        storyboard, out=out, home=home, again=again, consent=consent, options=options,
         on_step=lambda words: tell(Progress("step", words)),
     )  # fmt: skip
     for progress in runner:

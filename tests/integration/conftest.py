@@ -37,7 +37,7 @@ def tick(eager: Deps) -> Callable[[], None]:
 
     def once() -> None:
         send(eager, sweep(eager, "one broker"))
-        for service in eager.db.run(poll.due_services):
+        for service in eager.settings.services:
             send(eager, poll.wave(eager, service))
 
     return once

@@ -23,7 +23,7 @@ from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, Vi
 from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.errors import Transient, Uncertain, UserError
 from vidpipe.media.info import DecodedClip
-from vidpipe.pipeline import control, poll, submit
+from vidpipe.pipeline import control, poll, purchase, submit
 from vidpipe.pipeline.cancel import CANCEL
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.download import DOWNLOAD
@@ -46,8 +46,8 @@ def service(eager: Deps) -> Iterator[Scripted]:
 
 def spent(deps: Deps, project_id: UUID) -> tuple[float, float]:
     """US dollars settled, and still reserved."""
-    settled, open_ = deps.db.run(lambda session: money.spent(session, project_id))
-    return float(settled), float(open_)
+    balance = deps.db.run(lambda session: money.spent(session, project_id))
+    return float(balance.settled), float(balance.open)
 
 
 # A film that was cancelled ends, and buys nothing more
@@ -162,7 +162,7 @@ def test_a_cancellation_reaches_the_service_though_the_wave_was_first(eager: Dep
 
 
 def test_a_film_that_is_paused_while_a_submit_is_made_ready_buys_nothing(eager: Deps, service: Scripted) -> None:
-    project_id, _, (take,) = generating(eager, {"state": "queued", "operation": None})
+    project_id, _, (take,) = generating(eager, {"state": "queued", "operation": None, "admitted_at": func.clock_timestamp()})
 
     def open_late(*_: object) -> Scripted:
         control.pause(eager, project_id)
@@ -217,7 +217,7 @@ def test_a_take_whose_submit_is_lost_again_and_again_is_given_up(eager: Deps, se
         return film_of(eager, project_id).state == ProjectState.WAITING
 
     until(waits, seconds=40, what="the film to wait for a person")
-    assert len(service.submitted) == 9  # three attempts a take, three rounds
+    assert len(service.submitted) == 3
     assert spent(eager, project_id) == (0, 0)
 
 
@@ -253,7 +253,7 @@ def test_a_film_that_waited_for_an_uncertain_take_goes_on_when_the_answer_comes_
     eager: Deps, service: Scripted, tick: Tick
 ) -> None:
     project_id, _, (take,) = generating(eager, {"state": "queued", "operation": None})
-    attempt = eager.db.run(lambda session: money.begin_attempt(session, take, Decimal(1), 5))
+    attempt = eager.db.run(lambda session: money.begin_attempt(session, money.order_of(take, Decimal(1)), 5))
 
     def lose(session: Session) -> None:
         advance_many(session, Entity.TAKE, [take.id], "submit_began")
@@ -261,7 +261,7 @@ def test_a_film_that_waited_for_an_uncertain_take_goes_on_when_the_answer_comes_
 
     eager.db.run(lose)
     until(lambda: tick() or film_of(eager, project_id).state == ProjectState.WAITING, what="the film to wait")  # type: ignore[func-returns-value]
-    eager.db.run(lambda session: submit.record_accepted(session, take, attempt, "op", 600))
+    eager.db.run(lambda session: purchase.accepted(session, take, attempt, "op", 600))
     until(lambda: tick() or film_of(eager, project_id).state == ProjectState.ACTIVE, what="the film to go on")  # type: ignore[func-returns-value]
     assert fresh(eager, take).state == TakeState.SUBMITTED
 
@@ -271,27 +271,28 @@ def test_a_film_that_waited_for_an_uncertain_take_goes_on_when_the_answer_comes_
 
 def test_an_order_that_arrived_after_it_was_given_up_as_lost_is_reserved_until_it_is_billed(deps: Deps) -> None:
     project_id, _, (take,) = generating(deps, {"state": "queued", "operation": None})
-    first = deps.db.run(lambda session: money.begin_attempt(session, take, Decimal(2), 5))
+    first = deps.db.run(lambda session: money.begin_attempt(session, money.order_of(take, Decimal(2)), 5))
 
     def lose(session: Session) -> None:
         money.end_attempt(session, first.id, "lost")
-        money.release(session, take, first)
+        money.release(session, first)
 
     deps.db.run(lose)
     assert spent(deps, project_id) == (0, 0)
-    second = deps.db.run(lambda session: money.begin_attempt(session, take, Decimal(2), 5))
+    second = deps.db.run(lambda session: money.begin_attempt(session, money.order_of(take, Decimal(2)), 5))
     for attempt, name in ((first, "one"), (second, "two")):
-        deps.db.run(lambda session, a=attempt, n=name: submit.record_accepted(session, take, a, n, 600))  # type: ignore[misc]
+        deps.db.run(lambda session, a=attempt, n=name: purchase.accepted(session, take, a, n, 600))  # type: ignore[misc]
     assert spent(deps, project_id) == (0, 4)
-    bought = fresh(deps, take)
-    assert bought.operation == "one"
-    deps.db.run(lambda session: money.settle(session, bought, None))
-    assert spent(deps, project_id) == (2, 2)
+    bought = deps.db.run(lambda session: projects.takes(session, project_id))
+    assert [(one.slot, one.state, one.operation) for one in bought] == [(1, "submitted", "one"), (2, "submitted", "two")]
+    for one, then in zip(bought, ((2, 2), (4, 0)), strict=True):
+        deps.db.run(lambda session, t=one: money.settle(session, t, None))  # type: ignore[misc]
+        assert spent(deps, project_id) == then
 
 
 def test_a_delivery_of_which_all_was_filtered_costs_what_was_billed(eager: Deps, service: Scripted) -> None:
     project_id, _, (take,) = generating(eager, {"state": "submitted", "operation": "op"})
-    attempt = eager.db.run(lambda session: money.begin_attempt(session, take, Decimal(4), 5))
+    attempt = eager.db.run(lambda session: money.begin_attempt(session, money.order_of(take, Decimal(4)), 5))
     eager.db.run(lambda session: money.end_attempt(session, attempt.id, "accepted", operation="op"))
     service.on_poll = lambda operation: Delivered((), filtered=1, cost=Decimal("0.5"))
     poll.wave(eager, "procedural")
@@ -300,7 +301,7 @@ def test_a_delivery_of_which_all_was_filtered_costs_what_was_billed(eager: Deps,
 
 def test_a_scene_never_has_more_takes_than_it_may(eager: Deps) -> None:
     described = eager.settings.services["procedural"]
-    model = {**described["models"]["procedural-1"], "max_candidates": 1}
+    model = {**described["models"]["procedural-1"], "max_candidates": 1, "cheaper": ""}
     services = {"procedural": {**described, "models": {"procedural-1": model}}}
     eager.settings = replace(eager.settings, services=services)
     _, scene, _ = generating(eager, {"state": "failed"}, {"state": "failed"}, candidates=2)

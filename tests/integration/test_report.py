@@ -99,7 +99,8 @@ def test_totals_count_what_became_of_every_shot(database: Database) -> None:
 def test_money_is_what_the_ledger_says_film_by_film_and_shot_by_shot(database: Database) -> None:
     project_id = made(database, troubled_film)
     report = collect(database, project_id)
-    settled, reserved = database.run(lambda session: money.spent(session, project_id))
+    spent = database.run(lambda session: money.spent(session, project_id))
+    settled, reserved = spent.settled, spent.open
     assert (report.totals.money.settled, report.totals.money.reserved) == (settled, reserved)
     assert sum(scene.money.settled for scene in report.scenes) == settled
     assert sum(scene.money.reserved for scene in report.scenes) == reserved

@@ -175,7 +175,7 @@ def test_a_ledger_entry_written_twice_is_one(deps: Deps, scene: Scene) -> None:
 
     def buy(session: Session) -> None:
         take = take_of(session, scene)
-        attempt = money.begin_attempt(session, take, price, 5)
+        attempt = money.begin_attempt(session, money.order_of(take, price), 5)
         money.settle(session, take, None)
         money.settle(session, take, Decimal("9"))
         money.end_attempt(session, attempt.id, "accepted", operation="op")
@@ -184,7 +184,7 @@ def test_a_ledger_entry_written_twice_is_one(deps: Deps, scene: Scene) -> None:
     deps.db.run(buy)
     entries = deps.db.run(lambda s: s.execute(select(LedgerEntry.kind, LedgerEntry.amount)).all())
     assert sorted((kind, amount) for kind, amount in entries) == [("reserve", price), ("settle", price)]
-    assert deps.db.run(lambda s: money.spent(s, scene.project_id)) == (price, Decimal(0))
+    assert deps.db.run(lambda s: money.spent(s, scene.project_id)) == money.Balance(price, Decimal(0))
     assert deps.db.run(lambda s: s.execute(select(Attempt.outcome)).scalar_one()) == "accepted"
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from vidpipe import runner
-from vidpipe.cli import codes, films, show
+from vidpipe.cli import codes, consent, films, show
 from vidpipe.pipeline.enroll import enroll
 from vidpipe.pipeline.overview import overview
 from vidpipe.reach import connect
@@ -16,6 +16,7 @@ from vidpipe.settings import load
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """The command's own arguments."""
     parser.add_argument("storyboard", type=Path, metavar="STORYBOARD", help="a YAML or JSON file")
+    consent.add_arguments(parser)
     parser.add_argument("--again", action="store_true", help="a new film, though this storyboard was enqueued before")
 
 
@@ -23,7 +24,12 @@ def run(args: argparse.Namespace) -> int:
     """Enqueue it, or find it; say which film it is and whether anybody moves it."""
     storyboard = runner.read(args.storyboard, load(home=args.home))
     with connect(home=args.home) as connection:
-        enrolled = enroll(connection.deps, storyboard, again=args.again)
+        enrolled = consent.asking(
+            args,
+            lambda said: enroll(
+                connection.deps, storyboard, again=args.again, consent=said, priority=args.priority
+            ),
+        )
         film = overview(connection.deps.db, enrolled.project_id)
         ticking = films.ticking(connection)
     if args.json:

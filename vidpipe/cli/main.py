@@ -37,12 +37,18 @@ COMMANDS = {
     "cancel": ("steer", "end a film"),
     "retry": ("steer", "make a scene again, or everything that is blocked"),
     "skip": ("steer", "leave a scene out of its film"),
+    "budget": ("steer", "give a film another budget"),
+    "priority": ("steer", "let a film go before others where a service is busy"),
+    "uncertain": ("uncertain", "orders of which nobody knows what became, and what is to be done"),
     "report": ("report", "write a film with its clips and its report to a folder"),
     "services": ("services", "the video services: what their models can do and cost"),
     "cluster": ("cluster", "start, stop or look at the cluster on this machine"),
     "worker": ("worker", "one worker of a cluster of many machines"),
+    "health": ("health", "whether one process of a cluster of many machines is well"),
     "flower": ("flower", "the page on which workers and tasks are watched"),
+    "metrics": ("metrics", "a page of figures about the whole cluster, for Prometheus"),
     "db": ("db", "bring the database up to date, or check it"),
+    "storage": ("storage", "compare the media store with the films, or make it ready"),
 }
 
 

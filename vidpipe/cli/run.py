@@ -6,9 +6,10 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from vidpipe.cli import cluster_options, codes, out, show, views
+from vidpipe.cli import cluster_options, codes, consent, out, show, views
 from vidpipe.domain.states import ProjectState
 from vidpipe.errors import FilmUnfinished
+from vidpipe.pipeline.enroll import Consent
 from vidpipe.runner import Film, Runner, unfinished
 from vidpipe.settings import config_file
 
@@ -22,17 +23,22 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--again", action="store_true", help="make a new film, though this storyboard was rendered before"
     )
+    consent.add_arguments(parser)
     parser.add_argument("--retry", action="store_true", help="make again what is blocked in this film")
     views.add_arguments(parser)
     cluster_options.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render the film and say where it is."""
+    """Render the film and say where it is; raises Unconfirmed where it would pay and nobody agreed."""
+    return consent.asking(args, lambda said: _run(args, said))
+
+
+def _run(args: argparse.Namespace, said: Consent) -> int:
     view = views.choose(args)
     runner = Runner(
         args.storyboard or config_file("examples/lighthouse.yaml"), out=args.out, home=args.home, again=args.again,
-        retry=args.retry, options=cluster_options.chosen(args), on_step=view.step,
+        retry=args.retry, consent=said, priority=args.priority, options=cluster_options.chosen(args), on_step=view.step,
     )  # fmt: skip
     try:
         with view, closing(runner.__iter__()) as events:

@@ -1,12 +1,14 @@
-"""`vidpipe pause | resume | cancel | retry | skip`: the hand on the wheel."""
+"""`vidpipe pause | resume | cancel | retry | skip | budget | priority`: the hand on the wheel."""
 
 from __future__ import annotations
 
 import argparse
+from decimal import Decimal
 from uuid import UUID
 
-from vidpipe.cli import codes, films, show
+from vidpipe.cli import codes, consent, films, show
 from vidpipe.db import projects
+from vidpipe.errors import UserError
 from vidpipe.pipeline import control
 from vidpipe.reach import Connection, connect
 
@@ -16,6 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     films.add_argument(parser)
     if name == "skip":
         parser.add_argument("scene", metavar="SCENE", help="the scene's label, like 'Shot 1A'")
+    if name == "budget":
+        parser.add_argument("dollars", metavar="DOLLARS", help="what it may cost at most; `none` for no budget")
+    if name == "priority":
+        parser.add_argument("priority", type=int, metavar="1-9", help="5 is usual; each step up doubles its share")
     if name == "retry":
         every = "every scene that is blocked or cancelled"
         parser.add_argument(
@@ -54,8 +60,21 @@ def _do(connection: Connection, args: argparse.Namespace, project_id: UUID) -> s
             return control.retry(connection.deps, project_id, scene)
         case "skip":
             return control.skip(connection.deps, project_id, _label(connection, project_id, args.scene))
+        case "budget":
+            return control.set_budget(connection.deps, project_id, _dollars(args.dollars))
+        case "priority":
+            return control.set_priority(connection.deps, project_id, args.priority)
         case other:
             raise ValueError(f"{other} is no way to steer")
+
+
+def _dollars(text: str) -> Decimal | None:
+    if text.casefold() == "none":
+        return None
+    try:
+        return consent.dollars(text)
+    except argparse.ArgumentTypeError as error:
+        raise UserError(str(error)) from error
 
 
 def _label(connection: Connection, project_id: UUID, words: str) -> str:

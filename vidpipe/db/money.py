@@ -1,56 +1,101 @@
 """Purchases, attempts and ledger entries: how money is written down.
 
-An entry is keyed by (purchase, attempt, kind), so that writing it twice is one entry.
+An entry is keyed by (purchase, attempt, kind), so that writing it twice is one entry. Nothing is ever changed or
+removed, and every balance is a question to the entries:
+
+    reserve   before the call; open until one of the next two closes it
+    settle    what it cost, when that is known; 0 where it cost nothing after all
+    release   it was surely not bought
+    adjust    what a person or a later bill corrects, up or down
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from vidpipe.db.models import Attempt, LedgerEntry, Purchase, Take
+from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Take
+
+UNSURE = ("open", "unclear")  # outcomes of an attempt of which nobody knows yet whether it bought
+HELD = "held"  # the outcome of an attempt that was not made after all, through no fault of the order
+_NOTHING = Decimal(0)
 
 
-def begin_attempt(session: Session, take: Take, price: Decimal, deadline: float) -> Attempt:
-    """The next attempt at buying `take`, with its reservation of `price` US dollars; good for `deadline` seconds."""
-    session.execute(
-        insert(Purchase)
-        .values(
-            id=uuid4(), project_id=take.project_id, scene_id=take.scene_id, take_id=take.id, kind="take",
-            service=take.service, model=take.model, price=price,
-        )
-        .on_conflict_do_nothing(index_elements=["take_id"])
-    )  # fmt: skip
-    purchase = session.execute(select(Purchase).where(Purchase.take_id == take.id)).scalar_one()
+@dataclass(frozen=True)
+class Order:
+    """What is to be bought, for US dollars of `price`."""
+
+    kind: str  # take, image, text, judgement
+    project_id: UUID
+    scene_id: UUID | None
+    take_id: UUID | None
+    service: str
+    model: str
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class Balance:
+    """US dollars: settled (and adjusted), and reserved but not closed yet."""
+
+    settled: Decimal = _NOTHING
+    open: Decimal = _NOTHING
+
+    @property
+    def committed(self) -> Decimal:
+        """What it costs if everything that is open is billed."""
+        return self.settled + self.open
+
+
+def order_of(take: Take, price: Decimal) -> Order:
+    """The purchase that a take is."""
+    return Order("take", take.project_id, take.scene_id, take.id, take.service, take.model, price)
+
+
+def purchase_of(session: Session, order: Order) -> Purchase:
+    """The purchase of an order, written once; a take has one."""
+    values = {**order.__dict__, "id": uuid4()}
+    session.execute(insert(Purchase).values(values).on_conflict_do_nothing(index_elements=["take_id"]))
+    mine = Purchase.take_id == order.take_id if order.take_id else Purchase.id == values["id"]
+    return session.execute(select(Purchase).where(mine)).scalar_one()
+
+
+def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUID | None = None) -> Attempt:
+    """The next attempt at an order, with its reservation; its call is begun within `deadline` seconds or not at all."""
+    purchase = purchase_of(session, order)
     number = session.execute(
         select(func.coalesce(func.max(Attempt.number), 0) + 1).where(Attempt.purchase_id == purchase.id)
     ).scalar_one()
     attempt = Attempt(
-        id=uuid4(), purchase_id=purchase.id, number=number, token=uuid4(), outcome="open",
-        deadline_at=func.clock_timestamp() + timedelta(seconds=deadline),
+        id=uuid4(), purchase_id=purchase.id, service=order.service, number=number, token=token or uuid4(),
+        outcome="open", deadline_at=func.clock_timestamp() + timedelta(seconds=deadline),
     )  # fmt: skip
     session.add(attempt)
     session.flush()
-    enter(session, purchase, attempt.id, "reserve", price)
+    enter(session, purchase, attempt.id, "reserve", order.price)
     return attempt
 
 
-def enter(session: Session, purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal) -> None:
-    """Write a ledger entry, once."""
-    session.execute(
+def enter(session: Session, purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal) -> bool:
+    """Write a ledger entry, once; False where it was there."""
+    entered = session.execute(
         insert(LedgerEntry)
         .values(
             id=uuid4(), project_id=purchase.project_id, scene_id=purchase.scene_id, purchase_id=purchase.id,
             attempt_id=attempt_id, kind=kind, amount=amount,
         )
         .on_conflict_do_nothing(index_elements=["purchase_id", "attempt_id", "kind"])
+        .returning(LedgerEntry.id)
     )  # fmt: skip
+    return entered.scalar_one_or_none() is not None
 
 
 def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any) -> bool:
@@ -58,7 +103,7 @@ def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any)
 
     That it was accepted is written whatever stood there: what was bought is never forgotten.
     """
-    unsure = ["open", "unclear", outcome]
+    unsure = [*UNSURE, outcome]
     over = Attempt.outcome.is_not(None) if outcome == "accepted" else Attempt.outcome.in_(unsure)
     done = session.execute(
         update(Attempt)
@@ -68,6 +113,17 @@ def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any)
         .execution_options(synchronize_session=False)
     )
     return done.scalar_one_or_none() is not None
+
+
+def unsure(session: Session, take: Take) -> Sequence[Attempt]:
+    """The attempts at `take` of which nobody knows whether they bought, oldest first."""
+    found = (
+        select(Attempt)
+        .join(Purchase, Purchase.id == Attempt.purchase_id)
+        .where(Purchase.take_id == take.id, Attempt.outcome.in_(UNSURE))
+        .order_by(Attempt.number)
+    )
+    return session.execute(found).scalars().all()
 
 
 def attempt_of(session: Session, take: Take) -> tuple[Purchase, Attempt] | None:
@@ -83,44 +139,136 @@ def attempt_of(session: Session, take: Take) -> tuple[Purchase, Attempt] | None:
     return None if found is None else (found[0], found[1])
 
 
-def release(session: Session, take: Take, attempt: Attempt) -> None:
-    """The reservation of an attempt that bought nothing is free again."""
-    found = attempt_of(session, take)
-    if found is not None:
-        enter(session, found[0], attempt.id, "release", found[0].price)
+def release(session: Session, attempt: Attempt) -> None:
+    """The reservation of an attempt that bought nothing is free again.
+
+    One that was released before, and then turned out to have been accepted, was open again: it is settled at
+    nothing.
+    """
+    purchase = session.get_one(Purchase, attempt.purchase_id)
+    if not enter(session, purchase, attempt.id, "release", purchase.price):
+        enter(session, purchase, attempt.id, "settle", _NOTHING)
 
 
 def settle(session: Session, take: Take, billed: Decimal | None) -> Decimal:
-    """What `take` has cost, entered when it is delivered: as billed, else as priced. The amount."""
+    """What `take` has cost, entered when that is known: as billed, else as priced. The amount."""
     found = attempt_of(session, take)
     if found is None:
-        return Decimal(0)
+        return _NOTHING
     purchase, attempt = found
     amount = purchase.price if billed is None else billed
     enter(session, purchase, attempt.id, "settle", amount)
     return amount
 
 
-def spent(session: Session, project_id: UUID) -> tuple[Decimal, Decimal]:
-    """US dollars settled (and adjusted), and still reserved, of a film."""
-    rows = session.execute(
-        select(LedgerEntry.kind, func.sum(LedgerEntry.amount))
-        .where(LedgerEntry.project_id == project_id)
-        .group_by(LedgerEntry.kind)
-    )
-    sums: dict[str, Decimal] = {row[0]: row[1] for row in rows}
-    settled = sums.get("settle", Decimal(0)) + sums.get("adjust", Decimal(0))
-    # An order that was released as lost, and then turns out to have been accepted, is open again.
-    released = and_(
-        LedgerEntry.kind == "release",
-        or_(Attempt.outcome != "accepted", Attempt.ended_at <= LedgerEntry.created_at),
-    )
-    closed = (
-        select(LedgerEntry.attempt_id)
+def adjust(session: Session, attempt: Attempt, amount: Decimal) -> bool:
+    """Correct what an attempt has cost by `amount` US dollars; False where it was corrected before."""
+    return enter(session, session.get_one(Purchase, attempt.purchase_id), attempt.id, "adjust", amount)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one order has cost, and what is reserved for it. US dollars."""
+
+    purchase_id: UUID
+    take_id: UUID | None
+    scene_id: UUID | None
+    service: str
+    model: str
+    kind: str
+    balance: Balance
+
+
+def lines(session: Session, *which: ColumnElement[bool]) -> Sequence[Line]:
+    """An order each, of the purchases that `which` (conditions on Purchase) picks."""
+    sums = _per_attempt(*which)
+    rows = session.execute(select(Purchase, sums.c.settled, sums.c.open).join(sums, sums.c.purchase_id == Purchase.id))
+    return [
+        Line(one.id, one.take_id, one.scene_id, one.service, one.model, one.kind, Balance(settled, open_))
+        for one, settled, open_ in rows
+    ]
+
+
+def balance(session: Session, *which: ColumnElement[bool]) -> Balance:
+    """The balance of the purchases that `which` (conditions on Purchase) picks: a film's, a scene's, a take's."""
+    sums = _per_attempt(*which)
+    none = func.coalesce
+    totals = select(none(func.sum(sums.c.settled), _NOTHING), none(func.sum(sums.c.open), _NOTHING))
+    settled, open_ = session.execute(totals).one()
+    return Balance(Decimal(settled), Decimal(open_))
+
+
+def _per_attempt(*which: ColumnElement[bool]) -> Any:
+    return (
+        select(
+            Attempt.purchase_id,
+            (_sum("settle") + _sum("adjust")).label("settled"),
+            case((_is_open(), _sum("reserve")), else_=_NOTHING).label("open"),
+        )
         .join(Attempt, Attempt.id == LedgerEntry.attempt_id)
-        .where(LedgerEntry.project_id == project_id, or_(LedgerEntry.kind == "settle", released))
+        .join(Purchase, Purchase.id == Attempt.purchase_id)
+        .where(*which)
+        .group_by(Attempt.id)
+        .subquery()
     )
-    still = select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(
-        LedgerEntry.project_id == project_id, LedgerEntry.kind == "reserve", LedgerEntry.attempt_id.not_in(closed)
+
+
+def _sum(kind: str) -> ColumnElement[Decimal]:
+    return func.coalesce(func.sum(LedgerEntry.amount).filter(LedgerEntry.kind == kind), _NOTHING)
+
+
+def _is_open() -> ColumnElement[bool]:
+    """SQL, of one attempt's entries: neither settled nor released, or accepted after it had been released."""
+    released = func.max(LedgerEntry.created_at).filter(LedgerEntry.kind == "release")
+    late = and_(Attempt.outcome == "accepted", Attempt.ended_at > released)
+    return and_(func.bool_or(LedgerEntry.kind == "settle").is_(False), or_(released.is_(None), late))
+
+
+def spent(session: Session, project_id: UUID) -> Balance:
+    """What a film has cost, and what is reserved for it."""
+    return balance(session, Purchase.project_id == project_id)
+
+
+def by_service(session: Session) -> dict[str, Balance]:
+    """What every service has cost, and what is reserved for it. Reads the whole ledger."""
+    sums = _per_attempt()
+    found = (
+        select(Purchase.service, func.sum(sums.c.settled), func.sum(sums.c.open))
+        .join(sums, sums.c.purchase_id == Purchase.id)
+        .group_by(Purchase.service)
     )
-    return settled, Decimal(session.execute(still).scalar_one())
+    return {service: Balance(settled, open_) for service, settled, open_ in session.execute(found)}
+
+
+def over_budget(session: Session) -> int:
+    """Films whose budget is smaller than what they have cost and what is reserved for them."""
+    bounded = select(Project.id).where(Project.budget.is_not(None))
+    sums = _per_attempt(Purchase.project_id.in_(bounded))
+    over = (
+        select(Project.id)
+        .join(Purchase, Purchase.project_id == Project.id)
+        .join(sums, sums.c.purchase_id == Purchase.id)
+        .group_by(Project.id)
+        .having(func.sum(sums.c.settled + sums.c.open) > Project.budget)
+        .subquery()
+    )
+    return int(session.execute(select(func.count()).select_from(over)).scalar_one())
+
+
+def spent_on_version(session: Session, scene_id: UUID, version: int) -> Balance:
+    """What one version of a scene has cost, and what is reserved for it."""
+    takes = select(Take.id).where(Take.scene_id == scene_id, Take.version == version)
+    return balance(session, Purchase.scene_id == scene_id, Purchase.take_id.in_(takes))
+
+
+def tries(session: Session, scene_id: UUID, version: int) -> dict[UUID, int]:
+    """How many orders were given for each take of a scene's version, by the take's id."""
+    attempt = aliased(Attempt)
+    rows = session.execute(
+        select(Purchase.take_id, func.count(attempt.id))
+        .join(attempt, attempt.purchase_id == Purchase.id)
+        .join(Take, Take.id == Purchase.take_id)
+        .where(Take.scene_id == scene_id, Take.version == version, attempt.outcome != HELD)
+        .group_by(Purchase.take_id)
+    )
+    return {take_id: count for take_id, count in rows if take_id is not None}

@@ -7,7 +7,7 @@ returns quietly, since somebody else has done the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
@@ -129,6 +129,19 @@ def _owners(model: type[Workable]) -> list[Any]:
         return [Cut.id, Cut.project_id, cast(null(), Uuid).label("scene_id")]
     table: Any = model
     return [table.id, table.project_id, table.scene_id]
+
+
+def born_many(session: Session, entity: Entity, project_id: UUID, state: str, ids: Sequence[UUID]) -> None:
+    """Record that scenes were made, all in one statement."""
+    rows = [
+        {
+            "entity": str(entity), "entity_id": row_id, "project_id": project_id, "scene_id": row_id, "from_state": "",
+            "to_state": state, "event": "made", "task_id": acting.get(),
+        }
+        for row_id in ids
+    ]  # fmt: skip
+    if rows:
+        session.execute(insert(Transition), rows)
 
 
 def born(session: Session, row: Workable, reason: str | None = None) -> None:

@@ -46,6 +46,7 @@ class Capabilities:
     typical_per_second: float = 0.0  # and this for every second of every clip of the operation
     retires: date | None = None
     replacement: str = ""
+    cheaper: str = ""  # `service/model` to go on with where the money runs out; costs no more than this one
 
     def can_last(self, duration: float) -> bool:
         """Whether a clip of `duration` seconds can be asked for."""
@@ -81,6 +82,26 @@ class Capabilities:
         """Whether a clip of this size can be asked for."""
         return (width, height) in self.sizes if self.sizes else width * height <= self.max_pixels
 
+    def nearest_size(self, width: int, height: int) -> tuple[int, int]:
+        """What can be asked for in place of a size: itself, else the same shape smaller, else the listed size whose
+        shape is nearest, and of those the one whose area is."""
+        if self.can_size(width, height):
+            return width, height
+        if not self.sizes:
+            scale = math.sqrt(self.max_pixels / (width * height))
+            return max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2)
+        shape = width / height
+        return min(
+            self.sizes, key=lambda one: (abs(math.log(one[0] / one[1] / shape)), abs(one[0] * one[1] - width * height))
+        )
+
+    def nearest_rate(self, fps: int) -> int:
+        """The frames a second that can be asked for in place of `fps`: itself, else the next higher, else the most."""
+        if self.can_rate(fps):
+            return fps
+        higher = [rate for rate in self.frame_rates if rate > fps]
+        return min(higher) if higher else max(self.frame_rates, default=min(fps, 60))
+
     def sizes_in_words(self) -> str:
         """`1280x720 or 1920x1080`, `up to 2,073,600 pixels (about 1920x1080)`."""
         if self.sizes:
@@ -100,13 +121,16 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class ServiceFacts:
-    """One service and its models."""
+    """One service and its models; a limit of None is none."""
 
     name: str
     title: str
     default_model: str
     models: Mapping[str, Capabilities] = field(default_factory=dict)
-    operations: int = 4  # in flight at once
+    adapter: str = ""  # which adapter speaks to it
+    operations: int | None = 4  # in flight at once, at most
+    requests_per_minute: int | None = None  # submits in any 60 seconds, at most
+    at_once: int | None = None  # of the operations in flight, how many are worked on; the others stand in its line
 
 
 Catalogue = Mapping[str, ServiceFacts]
@@ -117,10 +141,46 @@ def read_catalogue(services: Mapping[str, Any]) -> dict[str, ServiceFacts]:
 
     Raises SetupError that names the entry which cannot be used; keys that only adapters know are left alone.
     """
-    return {name: _service(name, found) for name, found in services.items()}
+    catalogue = {name: read_service(name, found) for name, found in services.items()}
+    for facts in catalogue.values():
+        for model in facts.models.values():
+            _check_cheaper(catalogue, model)
+    return catalogue
 
 
-def _service(name: str, found: Any) -> ServiceFacts:
+def adapter_of(name: str, found: Mapping[str, Any]) -> str:
+    """Which adapter speaks to a service: the one its entry names, else the one that has the service's own name."""
+    return str(found.get("adapter") or name)
+
+
+def options_of(name: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an entry tells its adapter; raises SetupError where that is no mapping."""
+    options = found.get("options") or {}
+    if not isinstance(options, Mapping):
+        raise SetupError(f"services.{name}.options should be a mapping.", remedy="See config/services.yaml.")
+    return options
+
+
+def _check_cheaper(catalogue: Catalogue, model: Capabilities) -> None:
+    if not model.cheaper:
+        return
+    key = f"services.{model.service}.models.{model.model}.cheaper"
+    found = fallback_of(catalogue, model.cheaper)
+    if found is None:
+        every = [f"{facts.name}/{one}" for facts in catalogue.values() for one in facts.models]
+        raise SetupError(f"{key} names a model that there is not: {model.cheaper}.", remedy=guess(model.cheaper, every))
+    if (found.service, found.model) == (model.service, model.model):
+        raise SetupError(f"{key} names the model itself.", remedy="Name another one, or leave it out.")
+    if found.price_per_second > model.price_per_second:
+        raise SetupError(
+            f"{key} is {model.cheaper}, which costs more: ${found.price_per_second} instead of"
+            f" ${model.price_per_second} a second.",
+            remedy="Name a model that costs no more, or leave it out.",
+        )
+
+
+def read_service(name: str, found: Any) -> ServiceFacts:
+    """One entry of the `services` mapping, by itself; raises as `read_catalogue`."""
     models = found.get("models") if isinstance(found, Mapping) else None
     if not isinstance(models, Mapping) or not models:
         raise SetupError(f"services.{name} lists no models", remedy="See config/services.yaml for its shape.")
@@ -133,10 +193,22 @@ def _service(name: str, found: Any) -> ServiceFacts:
             title=str(found.get("title", name)),
             default_model=default,
             models={str(model): _model(name, str(model), facts or {}) for model, facts in models.items()},
-            operations=max(1, int(found.get("operations", 4))),
+            adapter=adapter_of(name, found),
+            operations=_limit("operations", found.get("operations", 4)),
+            requests_per_minute=_limit("requests_per_minute", found.get("requests_per_minute")),
+            at_once=_limit("at_once", found.get("at_once")),
         )
     except (TypeError, ValueError, AttributeError, InvalidOperation) as error:
         raise SetupError(f"services.{name} cannot be used: {error}", remedy="Mend the services file.") from error
+
+
+def _limit(key: str, value: Any) -> int | None:
+    """A limit of a service: a count, or None where there is none."""
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{key} should be a whole number from 1, or null for no limit, not {value!r}")
+    return value
 
 
 def _model(service: str, model: str, found: Mapping[str, Any]) -> Capabilities:
@@ -170,8 +242,8 @@ def _value(key: str, value: Any) -> Any:
             return value
         case "retires":
             return value if isinstance(value, date) or value is None else date.fromisoformat(value)
-        case "replacement":
-            return str(value)
+        case "replacement" | "cheaper":
+            return str(value or "")
         case "max_pixels" | "max_candidates" | "max_references":
             return int(value)
         case _:

@@ -1,8 +1,8 @@
 """How long a film will roughly take, from what its services are known to take.
 
 A plan wants "about two minutes" before the first clip was made; once some were, their average is better. Each
-scene is one job that occupies one of its service's places (`operations`), starts when all it waits for are
-done, and takes `typical_seconds + typical_per_second x seconds of clips`, then the time to look at what came.
+scene is one job that occupies one of its service's places (`at_once`, else `operations`), starts when all it waits
+for are done, and takes `typical_seconds + typical_per_second x seconds of clips`, then the time to look at what came.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vidpipe.domain.catalogue import model_of, read_catalogue
+from vidpipe.domain.catalogue import ServiceFacts, model_of, read_catalogue
 from vidpipe.domain.pricing import estimate
 from vidpipe.domain.storyboard.model import Storyboard
 
@@ -32,7 +32,7 @@ class Forecast:
 def forecast(storyboard: Storyboard, services: Mapping[str, Any]) -> Forecast:
     """A rough time for `storyboard`; raises as `pricing.estimate`, whose services it takes."""
     catalogue = read_catalogue(services)
-    free = {name: [0.0] * facts.operations for name, facts in catalogue.items()}
+    free = {name: [0.0] * _places(facts, len(storyboard.scenes)) for name, facts in catalogue.items()}
     took = _times(storyboard, services)
     waits = {scene.label: set(scene.after) for scene in storyboard.scenes}
     ready = [(0.0, number, scene) for number, scene in enumerate(storyboard.scenes) if not scene.after]
@@ -53,6 +53,11 @@ def forecast(storyboard: Storyboard, services: Mapping[str, Any]) -> Forecast:
     label = max(done, key=lambda one: done[one][0])
     film = sum(scene.duration for scene in storyboard.scenes)
     return Forecast(done[label][0] + film * STITCH_PER_SECOND, _way(done, label))
+
+
+def _places(facts: ServiceFacts, scenes: int) -> int:
+    """How many scenes the service works on side by side; without a limit all of them."""
+    return facts.at_once or facts.operations or max(1, scenes)
 
 
 def _way(done: Mapping[str, tuple[float, str]], label: str) -> tuple[str, ...]:

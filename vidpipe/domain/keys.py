@@ -23,3 +23,13 @@ def given(project: UUID, sha256: str, suffix: str) -> str:
 def film(project: UUID, attempt: UUID) -> str:
     """A stitched film: a name of its own for every attempt, since stitching twice need not give the same bytes."""
     return f"{project}/film/{attempt}.mp4"
+
+
+def journal(project_id: UUID, token: UUID) -> str:
+    """The note of one paid order, outside the database."""
+    return f"{journal_of(project_id)}{token}.json"
+
+
+def journal_of(project_id: UUID | None) -> str:
+    """What the notes of a film's orders begin with; of all films for None."""
+    return "_ledger/" if project_id is None else f"_ledger/{project_id}/"

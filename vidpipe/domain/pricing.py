@@ -11,6 +11,7 @@ from vidpipe.domain.catalogue import FOOTAGE, Capabilities, fallback_of, model_o
 from vidpipe.domain.storyboard.model import SceneSpec, Storyboard
 
 NOTHING = Decimal(0)
+MILLIONTH = Decimal("0.000001")  # of a US dollar: what a bill's row and a ledger's entry are rounded to
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Price:
     per_second: Decimal  # of one clip
 
     def of(self, seconds: float, clips: int) -> Decimal:
-        """US dollars for `clips` clips of `seconds` each."""
-        return self.per_second * Decimal(str(seconds)) * clips
+        """US dollars for `clips` clips of `seconds` each; a bill has a row a clip, so each clip is rounded."""
+        return (self.per_second * Decimal(str(seconds))).quantize(MILLIONTH) * clips
 
 
 @dataclass(frozen=True)

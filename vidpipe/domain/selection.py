@@ -9,9 +9,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 from vidpipe.domain.states import CANDIDATE_USABLE, TAKE_LIVE, CandidateState, TakeState
+
+
+class Fault(StrEnum):
+    """What ended a take that brought nothing, as far as what is bought next depends on it."""
+
+    TRANSIENT = "transient"  # faults of the moment, too many of them
+    REFUSED = "refused"  # the service will not make this request as it is
+    BROKEN = "broken"  # it was accepted and failed
+    LATE = "late"  # it was not done within the time allowed
+    SPOILED = "spoiled"  # what was delivered cannot be used
+    LOST = "lost"  # nobody knows whether it was accepted, and it was given up
+    AWAY = "away"  # its service has been away for too long
+    BUDGET = "budget"  # the film's budget does not allow it
+    COST = "cost"  # the scene's bound on cost does not allow it
+    UNWANTED = "unwanted"  # its scene or film does not want it any more
+    DEFECT = "defect"  # it could not even be asked for
+
+
+# Nothing was asked of the service: another try there is not what is missing.
+_NOT_TRIED = frozenset({Fault.BUDGET, Fault.COST, Fault.UNWANTED})
+# There is no use in asking the same service again.
+_NOT_THERE_AGAIN = frozenset({Fault.REFUSED, Fault.AWAY, Fault.DEFECT})
 
 
 @dataclass(frozen=True)
@@ -23,8 +46,15 @@ class TakeFact:
     slot: int
     service: str  # 'service/model'
     state: TakeState
-    retryable: bool = True  # False: the service refused the request as it is
+    fault: Fault | None = None
+    tries: int = 1  # orders that were given for it
     reason: str = ""
+
+    @property
+    def tried(self) -> bool:
+        """Whether it says anything about its service."""
+        cancelled = self.state == TakeState.CANCELLED and self.fault is None
+        return not cancelled and self.fault not in _NOT_TRIED
 
 
 @dataclass(frozen=True)
@@ -46,7 +76,8 @@ class Bounds:
     wanted: int  # candidates
     service: str  # 'service/model'
     fallback: str = ""  # 'service/model', or empty
-    tries: int = 3  # rounds on one service
+    cheaper: str = ""  # 'service/model' to go on with where money runs short, or empty
+    tries: int = 3  # on one service, whatever went wrong
     max_takes: int = 12
     critical: bool = True
 
@@ -117,18 +148,41 @@ def decide(takes: Sequence[TakeFact], candidates: Sequence[CandidateFact], bound
 
 def _without_candidates(takes: Sequence[TakeFact], candidates: Sequence[CandidateFact], bounds: Bounds) -> Decision:
     reason = _last_reason(takes, candidates)
-    tried = [take for take in takes if take.state != TakeState.CANCELLED]
-    rounds = {take.service: len({other.round for other in tried if other.service == take.service}) for take in tried}
-    serving = max(tried, key=lambda take: take.round).service if tried else bounds.service
-    last = [take for take in tried if take.round == max(other.round for other in tried)]
+    last = [take for take in takes if take.round == max(other.round for other in takes)]
     if len(takes) + 1 > bounds.max_takes:
         return GiveUp(f"{reason}; the bound of {bounds.max_takes} takes is reached", not bounds.critical)
-    if rounds.get(serving, 0) < bounds.tries and (not last or any(take.retryable for take in last)):
+    if any(take.fault in (Fault.BUDGET, Fault.COST) for take in last):
+        return _short_of_money(takes, reason, bounds)
+    tried = [take for take in takes if take.tried]
+    serving = max(tried, key=lambda take: take.round).service if tried else bounds.service
+    if _tries(tried, serving) < bounds.tries and not _hopeless(tried, serving):
         return Buy(serving, bounds.wanted, f"{reason}; another try on {serving}")
-    if bounds.fallback and bounds.fallback not in rounds:
+    if bounds.fallback and bounds.fallback not in {take.service for take in tried}:
         return Buy(bounds.fallback, bounds.wanted, f"{reason}; on to the fallback {bounds.fallback}")
-    spent = sum(rounds.values())
+    spent = sum(_tries(tried, service) for service in {take.service for take in tried})
     return GiveUp(f"{reason} (after {spent} {'try' if spent == 1 else 'tries'})", not bounds.critical)
+
+
+def _short_of_money(takes: Sequence[TakeFact], reason: str, bounds: Bounds) -> Decision:
+    if bounds.cheaper and bounds.cheaper not in {take.service for take in takes}:
+        return Buy(bounds.cheaper, bounds.wanted, f"{reason}; on with the cheaper {bounds.cheaper}")
+    return GiveUp(reason, not bounds.critical)
+
+
+def _tries(tried: Sequence[TakeFact], service: str) -> int:
+    """A round's takes are bought together: it counts as often as the one of them that was ordered most often."""
+    rounds: dict[int, int] = {}
+    for take in tried:
+        if take.service == service:
+            rounds[take.round] = max(rounds.get(take.round, 0), take.tries, 1)
+    return sum(rounds.values())
+
+
+def _hopeless(tried: Sequence[TakeFact], service: str) -> bool:
+    """Whether every take of the service's last round ended in a way that asking again would not change."""
+    mine = [take for take in tried if take.service == service]
+    last = [take for take in mine if take.round == max(other.round for other in mine)]
+    return bool(last) and all(take.fault in _NOT_THERE_AGAIN for take in last)
 
 
 def _last_reason(takes: Sequence[TakeFact], candidates: Sequence[CandidateFact]) -> str:

@@ -58,7 +58,8 @@ class TakeState(StrEnum):
     FAILED = "failed"
     CANCELLING = "cancelling"
     CANCELLED = "cancelled"
-    UNCERTAIN = "uncertain"  # nobody knows whether the service accepted it
+    OVERDUE = "overdue"  # still at the service, past its time: the film goes on without it, and it is watched
+    UNCERTAIN = "uncertain"  # nobody knows whether the service accepted it, or whether it will be billed
 
 
 class CandidateState(StrEnum):
@@ -134,20 +135,29 @@ _TAKE: dict[tuple[State, str], State] = {
     (_T.QUEUED, "submit_began"): _T.SUBMITTING,
     (_T.QUEUED, "gave_up"): _T.FAILED,
     (_T.QUEUED, "cancelled"): _T.CANCELLED,
-    (_T.QUEUED, "accepted"): _T.SUBMITTED,  # the answer to a call that had been given up as lost
-    (_T.SUBMITTING, "accepted"): _T.SUBMITTED,
+    (_T.QUEUED, "forgotten"): _T.UNCERTAIN,  # a restored database does not know of an order that was given
+    # Also the answer to a call that had been given up: what was bought is never forgotten.
+    **{
+        (state, "accepted"): _T.SUBMITTED
+        for state in (_T.SUBMITTING, _T.UNCERTAIN, _T.QUEUED, _T.FAILED, _T.REFUSED, _T.CANCELLED)
+    },
     (_T.SUBMITTING, "not_accepted"): _T.QUEUED,
     (_T.SUBMITTING, "refused"): _T.REFUSED,
     (_T.SUBMITTING, "gave_up"): _T.FAILED,
     (_T.SUBMITTING, "unclear"): _T.UNCERTAIN,
-    (_T.UNCERTAIN, "accepted"): _T.SUBMITTED,
     (_T.UNCERTAIN, "not_accepted"): _T.QUEUED,
     (_T.UNCERTAIN, "lost"): _T.FAILED,
     (_T.SUBMITTED, "delivered"): _T.DELIVERED,
     (_T.SUBMITTED, "refused"): _T.REFUSED,
     (_T.SUBMITTED, "broke"): _T.FAILED,
     (_T.SUBMITTED, "cancel_asked"): _T.CANCELLING,
+    (_T.SUBMITTED, "ran_over"): _T.CANCELLING,
     (_T.CANCELLING, "cancelled"): _T.CANCELLED,
+    (_T.CANCELLING, "left_running"): _T.OVERDUE,
+    (_T.OVERDUE, "delivered"): _T.DELIVERED,
+    (_T.OVERDUE, "refused"): _T.REFUSED,
+    (_T.OVERDUE, "broke"): _T.FAILED,
+    (_T.OVERDUE, "never_ended"): _T.UNCERTAIN,
     (_T.CANCELLING, "delivered"): _T.DELIVERED,
     (_T.CANCELLING, "refused"): _T.REFUSED,
     (_T.CANCELLING, "broke"): _T.FAILED,
@@ -197,8 +207,10 @@ SCENE_LETS_GO = frozenset({_S.DONE, _S.SKIPPED})
 SCENE_ENDED = frozenset({_S.DONE, _S.SKIPPED, _S.BLOCKED, _S.CANCELLED})
 # A scene that the film is made without.
 SCENE_GIVEN_UP = frozenset({_S.SKIPPED, _S.CANCELLED})
-# A take that something can still come of without a person.
+# A take that a scene waits for: something will come of it soon, without a person.
 TAKE_LIVE = frozenset({_T.QUEUED, _T.SUBMITTING, _T.SUBMITTED, _T.CANCELLING, _T.DELIVERED})
+# A take that its service holds, and is asked about.
+TAKE_AT_SERVICE = frozenset({_T.SUBMITTED, _T.CANCELLING, _T.OVERDUE})
 TAKE_ENDED = frozenset({_T.SETTLED, _T.REFUSED, _T.FAILED, _T.CANCELLED})
 CANDIDATE_ENDED = frozenset({_C.SCORED, _C.SELECTED, _C.PASSED, _C.UNUSABLE})
 CANDIDATE_USABLE = frozenset({_C.SCORED, _C.SELECTED, _C.PASSED})

@@ -1,11 +1,12 @@
-"""cancel: stop an operation that is still running, where the service can (cancelling -> cancelled).
+"""cancel: stop an operation that is still running, where the service can (cancelling -> cancelled | overdue).
 
-Where it can't, or where it was too late, the take stays `cancelling`: it is watched, and what it delivers is
-kept and paid for.
+Where it can't, or where it was too late, the take is watched on, and what it delivers is kept and paid for: as
+`cancelling` until its time is over, then as `overdue`, which nothing waits for.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func
@@ -15,6 +16,7 @@ from vidpipe.db import money
 from vidpipe.db.leases import park
 from vidpipe.db.models import Take
 from vidpipe.db.transitions import advance
+from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import ServiceError
 from vidpipe.pipeline.deps import Deps
@@ -37,12 +39,21 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
 
 def _record(session: Session, take: Take, lease: UUID, stopped: bool, poll_seconds: float) -> None:
     if not stopped:
-        park(session, take, lease, poll_seconds, tried=False, sent_at=func.clock_timestamp())
+        _watch(session, take, lease, poll_seconds)
         return
     found = money.attempt_of(session, take)
     if found is not None:
-        money.release(session, take, found[1])
-    advance(session, take, "cancelled", lease=lease, ended_at=func.clock_timestamp())
+        money.release(session, found[1])
+    advance(session, take, "cancelled", lease=lease, last_error=take.last_error, ended_at=func.clock_timestamp())
+
+
+def _watch(session: Session, take: Take, lease: UUID, seconds: float) -> None:
+    if take.fault != Fault.LATE:
+        park(session, take, lease, seconds, tried=False, sent_at=func.clock_timestamp())
+        return
+    reason = f"{take.last_error or 'it ran over its time'}; it cannot be stopped, and is watched"
+    later = func.clock_timestamp() + timedelta(seconds=seconds)
+    advance(session, take, "left_running", lease=lease, reason=reason, last_error=reason, due_at=later)
 
 
 CANCEL = Step(

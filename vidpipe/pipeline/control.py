@@ -5,18 +5,21 @@ These only change rows; the tick sends what follows within a second.
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from vidpipe.db import projects, scenes
+from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import advance, advance_many
-from vidpipe.domain.states import PROJECT_ENDED, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import PROJECT_ENDED, PROJECT_RUNS, Entity, ProjectState, SceneState, TakeState
 from vidpipe.errors import UserError
 from vidpipe.pipeline.deps import Deps
 
+CANCEL = "cancel"  # what a film may say is done where its budget is reached
 _TO_RETRY = frozenset({SceneState.BLOCKED, SceneState.SKIPPED, SceneState.CANCELLED})
 
 
@@ -29,6 +32,7 @@ def pause(deps: Deps, project_id: UUID) -> str:
             return "it is paused already"
         _must_run(project)
         advance(session, project, "paused")
+        lanes.back_in_line(session, Take.project_id == project_id)
         return f"paused; {_at_service(session, project_id)}"
 
     return deps.db.run(work)
@@ -64,6 +68,54 @@ def cancel(deps: Deps, project_id: UUID) -> str:
         return f"cancelling; {said}"
 
     return deps.db.run(work)
+
+
+def budget_reached(deps: Deps, project_id: UUID, reason: str) -> None:
+    """What the film says is done where its budget does not allow a take: its end, where it says so.
+
+    Otherwise what is in flight is finished, and each scene is made with what it has, with a cheaper model, or is
+    blocked (`pipeline/gather.py`).
+    """
+
+    def work(session: Session) -> None:
+        project = projects.lock(session, project_id)
+        if project.on_budget != CANCEL or project.state not in PROJECT_RUNS:
+            return
+        advance(session, project, "cancel_asked", reason=reason, note=reason)
+        _cancel_scenes(session, [scene.id for scene in projects.scenes(session, project_id)])
+
+    deps.db.run(work)
+
+
+def set_budget(deps: Deps, project_id: UUID, budget: Decimal | None) -> str:
+    """Give the film another budget, or none. Says what happened."""
+
+    def work(session: Session) -> str:
+        project = projects.lock(session, project_id)
+        balance = money.spent(session, project_id)
+        _write(session, project, budget=budget)
+        so_far = f"${balance.settled:.2f} spent and ${balance.open:.2f} reserved so far"
+        return f"{'no budget' if budget is None else f'the budget is ${budget:.2f}'}; {so_far}"
+
+    return deps.db.run(work)
+
+
+def set_priority(deps: Deps, project_id: UUID, priority: int) -> str:
+    """Let the film go before others (1 to 9, 5 is usual), from its next take on. Says what happened."""
+    if not 1 <= priority <= 9:
+        raise UserError(f"there is no priority {priority}", remedy="Give 1 to 9; each step doubles a film's share.")
+
+    def work(session: Session) -> str:
+        _write(session, projects.lock(session, project_id), priority=priority)
+        return f"the priority is {priority}"
+
+    return deps.db.run(work)
+
+
+def _write(session: Session, project: Project, **values: Any) -> None:
+    session.execute(
+        update(Project).where(Project.id == project.id).values(**values).execution_options(synchronize_session=False)
+    )
 
 
 def retry(deps: Deps, project_id: UUID, label: str | None = None) -> str:

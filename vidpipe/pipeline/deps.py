@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidpipe.db.engine import Database
+from vidpipe.db.lanes import Limits
 from vidpipe.db.leases import LeaseKeeper
+from vidpipe.domain.catalogue import Catalogue, guess, read_catalogue
+from vidpipe.errors import SetupError
 from vidpipe.services.base import Capabilities, VideoService
 from vidpipe.services.footage import OpenMedia
-from vidpipe.services.registry import capabilities, open_service
+from vidpipe.services.registry import open_service
 from vidpipe.settings import Settings
 from vidpipe.storage.base import Storage
 from vidpipe.storage.registry import open_storage
@@ -32,6 +35,7 @@ class Deps:
     measurers: Callable[[Settings], tuple[Measurer, ...]] = open_measurers
     _services: dict[str, VideoService] = field(default_factory=dict)
     _eyes: tuple[Measurer, ...] | None = None
+    _catalogue: Catalogue | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def service(self, name: str) -> VideoService:
@@ -42,8 +46,25 @@ class Deps:
             return self._services[name]
 
     def capabilities(self, name: str, model: str) -> Capabilities:
-        """What a model can do."""
-        return capabilities(name, model, self.settings)
+        """What a model can do; raises SetupError, with a guess, where it or its service is unknown."""
+        catalogue = self.catalogue()
+        if name not in catalogue:
+            raise SetupError(f"there is no service {name!r}.", remedy=guess(name, catalogue))
+        if model not in catalogue[name].models:
+            raise SetupError(f"the service {name} has no model {model!r}.", remedy=guess(model, catalogue[name].models))
+        return catalogue[name].models[model]
+
+    def catalogue(self) -> Catalogue:
+        """Every service and its models, read once."""
+        with self._lock:
+            if self._catalogue is None:
+                self._catalogue = read_catalogue(self.settings.services)
+            return self._catalogue
+
+    def limits(self, service: str) -> Limits:
+        """What a service takes at once; none for one that is not configured."""
+        facts = self.catalogue().get(service)
+        return Limits() if facts is None else Limits(facts.operations, facts.requests_per_minute)
 
     def eyes(self) -> tuple[Measurer, ...]:
         """Everything that looks at clips here, opened once."""

@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import projects, scenes
-from vidpipe.db.models import GenerationCandidate, Scene, Take
+from vidpipe.db import money, projects, scenes
+from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import advance, advance_many
 from vidpipe.domain.selection import (
     Bounds,
@@ -22,6 +22,7 @@ from vidpipe.domain.selection import (
     CandidateFact,
     Choose,
     Decision,
+    Fault,
     GiveUp,
     TakeFact,
     WaitForPerson,
@@ -29,19 +30,23 @@ from vidpipe.domain.selection import (
 )
 from vidpipe.domain.states import PROJECT_RUNS, SCENE_GIVEN_UP, CandidateState, Entity, SceneState, TakeState
 from vidpipe.errors import SetupError
+from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.plan import order
 from vidpipe.pipeline.step import Ref, Refs
+
+CHEAPER = "cheaper"  # what a film may say is done where its budget is reached
 
 
 def gather(deps: Deps, scene_id: UUID) -> Refs:
     """Settle the scene's delivered takes and decide about the scene; what should be sent next."""
     deps.db.run(lambda session: settle_takes(session, scene_id))
     try:
-        return deps.db.run(lambda session: _decide(session, deps, scene_id))
+        refs = deps.db.run(lambda session: _decide(session, deps, scene_id))
     except SetupError as error:  # what it may be made with is not set up here
         reason = error.message
         return deps.db.run(lambda session: _block(session, scene_id, reason))
+    return lane.let_go(deps, refs)
 
 
 def _block(session: Session, scene_id: UUID, reason: str) -> Refs:
@@ -74,7 +79,10 @@ def settle_takes(session: Session, scene_id: UUID) -> None:
         advance_many(session, Entity.TAKE, good, "settled", ended_at=now)
     if bad:
         reason = "no clip of it was usable"
-        advance_many(session, Entity.TAKE, bad, "spoiled", reason=reason, last_error=reason, ended_at=now)
+        advance_many(
+            session, Entity.TAKE, bad, "spoiled", reason=reason, last_error=reason, fault=str(Fault.SPOILED),
+            ended_at=now,
+        )  # fmt: skip
 
 
 def _stop_takes(session: Session, scene: Scene) -> None:
@@ -96,37 +104,44 @@ def loose() -> ColumnElement[bool]:
     )
 
 
-def facts(session: Session, scene: Scene) -> tuple[list[TakeFact], list[CandidateFact]]:
-    """The scene's takes and candidates as the decision sees them."""
-    takes = [
+def take_facts(session: Session, scene: Scene) -> list[TakeFact]:
+    """The takes of the scene's version as the decision sees them."""
+    given = money.tries(session, scene.id, scene.version)
+    return [
         TakeFact(
             id=take.id, round=take.round, slot=take.slot, service=f"{take.service}/{take.model}",
-            state=TakeState(take.state), retryable=take.state != TakeState.REFUSED, reason=take.last_error or "",
+            state=TakeState(take.state), fault=Fault(take.fault) if take.fault else None, tries=given.get(take.id, 1),
+            reason=take.last_error or "",
         )
         for take in scenes.takes(session, scene)
     ]  # fmt: skip
-    candidates = [
+
+
+def candidate_facts(session: Session, scene: Scene) -> list[CandidateFact]:
+    """The clips that its takes brought, as the decision sees them."""
+    return [
         CandidateFact(
             id=candidate.id, order=(take.round, take.slot, candidate.number), state=CandidateState(candidate.state),
             composite=candidate.composite, cost=candidate.cost or Decimal(0), reason=candidate.last_error or "",
         )
         for candidate, take in scenes.candidates(session, scene)
     ]  # fmt: skip
-    return takes, candidates
 
 
 def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
     scene = scenes.lock(session, scene_id)
     if scene.state != SceneState.GENERATING:
         return ()
-    if projects.get(session, scene.project_id).state not in PROJECT_RUNS:
+    project = projects.get(session, scene.project_id)
+    if project.state not in PROJECT_RUNS:
         return ()  # paused: the sweep asks again when it goes on
-    takes, candidates = facts(session, scene)
     bounds = Bounds(
         wanted=scene.candidates, service=f"{scene.service}/{scene.model}", fallback=_route(deps, scene.fallback),
-        tries=deps.settings.tries, max_takes=scene.max_takes, critical=scene.critical,
+        cheaper=_cheaper(deps, project, scene), tries=deps.settings.tries, max_takes=scene.max_takes,
+        critical=scene.critical,
     )  # fmt: skip
-    return _apply(session, deps, scene, decide(takes, candidates, bounds))
+    decision = decide(take_facts(session, scene), candidate_facts(session, scene), bounds)
+    return _apply(session, deps, scene, decision)
 
 
 def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Refs:
@@ -155,6 +170,13 @@ def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why
     scenes.next_round(session, scene, round_)
     scenes.note(session, scene, why)
     return [Ref(Entity.TAKE, take.id) for take in takes]
+
+
+def _cheaper(deps: Deps, project: Project, scene: Scene) -> str:
+    """What a film that runs short of money goes on with, where it says so and the scene's model has such a one."""
+    if project.on_budget != CHEAPER:
+        return ""
+    return _route(deps, deps.capabilities(scene.service, scene.model).cheaper)
 
 
 def _route(deps: Deps, fallback: str) -> str:

@@ -18,7 +18,16 @@ from sqlalchemy.orm import Session, aliased
 
 from vidpipe.db import money
 from vidpipe.db.engine import Database
-from vidpipe.db.models import ClusterSign, Cut, GenerationCandidate, Project, Scene, SceneDependency, Take
+from vidpipe.db.models import (
+    ClusterSign,
+    Cut,
+    GenerationCandidate,
+    Project,
+    Scene,
+    SceneDependency,
+    ServiceLane,
+    Take,
+)
 from vidpipe.db.models import Sequence as SequenceRow
 from vidpipe.domain.eta import SceneWork, remaining
 from vidpipe.domain.forecast import STITCH_PER_SECOND
@@ -127,9 +136,9 @@ def films(db: Database) -> tuple[FilmLine, ...]:
     return db.run(_films)
 
 
-def tick_seen(db: Database) -> float | None:
-    """Seconds since the tick was last here; None: never."""
-    age: Any = db.run(lambda session: session.execute(select(_tick_age())).scalar_one())
+def tick_seen(db: Database, *, patience: float = 30.0) -> float | None:
+    """Seconds since the tick was last here; None: never. `patience` as for `Database.run`."""
+    age: Any = db.run(lambda session: session.execute(select(_tick_age())).scalar_one(), patience=patience)
     return None if age is None else float(age)
 
 
@@ -154,7 +163,7 @@ def _films(session: Session) -> tuple[FilmLine, ...]:
 
 def _overview(session: Session, project_id: UUID) -> FilmStatus:
     film = _film(session, project_id)
-    settled, reserved = money.spent(session, project_id)
+    spent = money.spent(session, project_id)
     rows = _scenes(session, project_id)
     seen = _seen(session, project_id, rows, film)
     scenes = tuple(_scene(row, seen[row.id], film) for row in rows)
@@ -164,7 +173,7 @@ def _overview(session: Session, project_id: UUID) -> FilmStatus:
         id=film.id, title=film.title, state=film.state, note=film.note or film.last_error or "", scenes=scenes,
         done=sum(scene.state in SCENE_LETS_GO for scene in scenes), total=len(scenes),
         progress=_progress(film.state, scenes), eta=eta, seconds=_span(film.started_at, film.finished_at, film.now),
-        settled=settled, reserved=reserved, cut=cut,
+        settled=spent.settled, reserved=spent.open, cut=cut,
         tick_seen=None if film.tick is None else float(film.tick), others=film.others,
     )  # fmt: skip
 
@@ -230,16 +239,27 @@ def _seen(session: Session, project_id: UUID, rows: Sequence[Row[Any]], film: Ro
         clips[scene_id][state] = count
         if composite is not None:
             quality[scene_id] = composite
+    lanes = _paused_lanes(session, film.now)
     labels = {row.id: row.label for row in rows if row.state not in SCENE_LETS_GO}
     return {
         row.id: Seen(
             state=SceneState(row.state), note=row.note or row.last_error or "", wanted=row.candidates,
             takes=tuple(takes[row.id]), clips=clips[row.id], quality=quality.get(row.id),
             waits_for=tuple(label for need, label in labels.items() if need in (row.needs or ())),
-            held=film.state not in PROJECT_RUNS, now=film.now,
+            held=film.state not in PROJECT_RUNS, now=film.now, lanes=lanes,
         )
         for row in rows
     }  # fmt: skip
+
+
+def _paused_lanes(session: Session, now: datetime) -> dict[str, str]:
+    """Why each service that takes nothing now takes nothing, and when it is tried again."""
+    lanes: dict[str, str] = {}
+    for lane in session.execute(select(ServiceLane).where(ServiceLane.strikes > 0)).scalars():
+        left = (lane.paused_until - now).total_seconds() if lane.paused_until else 0.0
+        again = f"tried again in {left:.0f} s" if left > 0 else "being tried again"
+        lanes[lane.service] = f"{lane.reason or 'it takes nothing now'}; {again}"
+    return lanes
 
 
 def _scene(row: Row[Any], seen: Seen, film: Row[Any]) -> SceneStatus:

@@ -8,10 +8,12 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from vidpipe.db import projects, scenes
+from vidpipe.db import lanes, projects, scenes
 from vidpipe.db.models import Keyframe, Project, Scene, SceneManifest, Take
 from vidpipe.db.transitions import advance, born
+from vidpipe.domain.catalogue import Capabilities
 from vidpipe.domain.states import Entity, SceneState, TakeState
+from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, Step
 
@@ -28,7 +30,7 @@ def _work(deps: Deps, scene: Scene, lease: UUID) -> Refs:
         advance(session, scene, "started", lease=lease, round=1, note=None, started_at=func.clock_timestamp())
         return [take.id for take in takes]
 
-    return [Ref(Entity.TAKE, take_id) for take_id in deps.db.run(record)]
+    return lane.let_go(deps, [Ref(Entity.TAKE, take_id) for take_id in deps.db.run(record)])
 
 
 def order(
@@ -47,21 +49,27 @@ def order(
     No more takes than the scene may still have; fewer candidates then.
     """
     able = deps.capabilities(service, model)
-    request = _request(project, scene, frames)
+    request = _request(project, scene, frames, able)
     seed = int(scene.spec.get("seed") or project.seed)
+    # What a database that was restored had forgotten stands there already (pipeline/restored.py).
+    there = {take.slot: take.count for take in scenes.takes(session, scene) if take.round == round_}
+    free = deps.limits(service).none and lanes.is_open(session, service)
+    now = func.clock_timestamp() if free else None
     takes: list[Take] = []
-    left = count
-    for _ in range(scenes.room(session, scene)):
-        if not left:
-            break
-        share = min(left, able.max_candidates)
-        take = Take(
-            project_id=project.id, scene_id=scene.id, version=scene.version, round=round_, slot=len(takes) + 1,
-            service=service, model=model, count=share, prompt=scene.prompt, request=request,
-            seed=_seed(seed, scene, round_, count - left), state=str(TakeState.QUEUED), sent_at=func.clock_timestamp(),
-        )  # fmt: skip
-        session.add(take)
-        takes.append(take)
+    left, slot = count, 0
+    room = scenes.room(session, scene)
+    while left > 0 and len(takes) < room:
+        slot += 1
+        share = there.get(slot, min(left, able.max_candidates))
+        if slot not in there:
+            take = Take(
+                project_id=project.id, scene_id=scene.id, version=scene.version, round=round_, slot=slot,
+                service=service, model=model, count=share, prompt=scene.prompt, request=request,
+                seed=_seed(seed, scene, round_, count - left), state=str(TakeState.QUEUED), sent_at=now,
+                admitted_at=now,
+            )  # fmt: skip
+            session.add(take)
+            takes.append(take)
         left -= share
     session.flush()
     for take in takes:
@@ -74,10 +82,14 @@ def _seed(seed: int, scene: Scene, round_: int, already: int) -> int:
     return (seed * 7919 + scene.position * 101 + (scene.version - 1) * 31 + (round_ - 1) * 11 + already) % 2**31
 
 
-def _request(project: Project, scene: Scene, frames: dict[str, Keyframe]) -> dict[str, Any]:
+def _request(project: Project, scene: Scene, frames: dict[str, Keyframe], able: Capabilities) -> dict[str, Any]:
+    """What is asked for, fitted to what the model can do: a fallback or a cheaper one may do less."""
     spec = scene.spec
+    duration = scene.duration if able.can_last(scene.duration) else able.nearest_duration(scene.duration)
+    width, height = able.nearest_size(project.width, project.height)
     return {
-        "duration": scene.duration, "width": project.width, "height": project.height, "fps": project.fps,
+        "duration": able.bought_seconds(duration, references=bool(able.max_references and spec["reference_images"])),
+        "width": width, "height": height, "fps": able.nearest_rate(project.fps),
         "audio": project.audio, "label": scene.label, "negative_prompt": spec.get("negative_prompt", ""),
         "shot": spec.get("shot", ""), "camera": spec.get("camera", ""), "footage": spec.get("footage"),
         "references": spec.get("reference_images", []),

@@ -20,20 +20,26 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
+from vidpipe import telemetry
 from vidpipe.db import money
 from vidpipe.db.models import GenerationCandidate, Take
 from vidpipe.db.transitions import advance_many, born
 from vidpipe.domain.requests import Delivered, Pending
-from vidpipe.domain.states import CandidateState, Entity, TakeState
+from vidpipe.domain.selection import Fault
+from vidpipe.domain.states import TAKE_AT_SERVICE, CandidateState, Entity, TakeState
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient
+from vidpipe.logs import about
+from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, pause
 from vidpipe.services.base import VideoService
 
 log = logging.getLogger(__name__)
-_STATES = [str(TakeState.SUBMITTED), str(TakeState.CANCELLING)]
+_STATES = [str(state) for state in TAKE_AT_SERVICE]
 _AT_ONCE = 32  # questions in flight to one service
 _WAVE = 200  # takes a wave claims at most
+_SELDOM = 30.0  # seconds between two questions about an operation that ran over its time
+_KEPT = timedelta(days=2)  # how long the services keep what they made (Veo: 2 days; Runway: 24 to 48 hours)
 
 _UNFIT = (DataError, IntegrityError, ValueError, TypeError, ArithmeticError)  # what writing nonsense down raises
 
@@ -47,8 +53,9 @@ def poll(deps: Deps, take_id: UUID) -> Refs:
 
 
 def wave(deps: Deps, service: str) -> Refs:
-    """Ask about every due take of `service`; what should be sent next."""
-    return _ask(deps, lambda session, lease: _claim(session, deps, lease, Take.service == service, _WAVE))
+    """Ask about every due take of `service`, and let takes go on to it; what should be sent next."""
+    asked = _ask(deps, lambda session, lease: _claim(session, deps, lease, Take.service == service, _WAVE))
+    return [*asked, *lane.admit(deps, service)]
 
 
 def _claim(session: Session, deps: Deps, lease: UUID, which: Any, most: int) -> list[tuple[Take, datetime]]:
@@ -79,11 +86,19 @@ def _ask(deps: Deps, claim: Any) -> Refs:
     lease = uuid4()
     claimed = deps.db.run(lambda session: claim(session, lease))
     if not claimed:
+        telemetry.outcome("nothing")
         return ()
     with deps.keeper.hold(Take, lease):
         takes = [take for take, _ in claimed]
         answers = asyncio.run(_ask_all(deps, takes))
+        _count(claimed, answers)
         return _record(deps, claimed, answers, lease)
+
+
+def _count(claimed: Claimed, answers: Sequence[Answer]) -> None:
+    for (take, now), answer in zip(claimed, answers, strict=True):
+        late = None if take.due_at is None else (now - take.due_at).total_seconds()
+        telemetry.polled(take.service, type(answer).__name__.lower(), late)
 
 
 def _record(deps: Deps, claimed: Claimed, answers: Sequence[Answer], lease: UUID) -> Refs:
@@ -115,21 +130,22 @@ async def _ask_all(deps: Deps, takes: Sequence[Take]) -> list[Answer]:
     timeout = deps.settings.timing.poll_timeout
 
     async def one(take: Take) -> Answer:
-        async with gate:
-            try:
-                service: VideoService = deps.service(take.service)
-                answer = await asyncio.wait_for(service.poll(take.operation or ""), timeout)
-                if isinstance(answer, Pending) and not answer.retry_in:
-                    return replace(answer, retry_in=deps.capabilities(take.service, take.model).poll_seconds)
-                return answer
-            except TimeoutError:
-                return Transient(f"{take.service} did not answer within {timeout:g} s")
-            except ServiceError as error:
-                return error
-            except Exception as error:
-                # One answer that nobody foresaw holds up no other; asked again until its deadline.
-                log.exception("%s could not be asked about %s", take.service, take.operation)
-                return ServiceError(f"{type(error).__name__}: {error}")
+        with about(film=take.project_id, scene=take.scene_id, take=take.id):
+            async with gate:
+                try:
+                    service: VideoService = deps.service(take.service)
+                    answer = await asyncio.wait_for(service.poll(take.operation or ""), timeout)
+                    if isinstance(answer, Pending) and not answer.retry_in:
+                        return replace(answer, retry_in=deps.capabilities(take.service, take.model).poll_seconds)
+                    return answer
+                except TimeoutError:
+                    return Transient(f"{take.service} did not answer within {timeout:g} s")
+                except ServiceError as error:
+                    return error
+                except Exception as error:
+                    # One answer that nobody foresaw holds up no other; asked again until its deadline.
+                    log.exception("%s could not be asked about %s", take.service, take.operation)
+                    return ServiceError(f"{type(error).__name__}: {error}")
 
     return list(await asyncio.gather(*(one(take) for take in takes)))
 
@@ -141,17 +157,18 @@ class _Ended:
     take: Take
     event: str
     reason: str
-    bill: Literal["release", "settle", "open"]  # open: nobody knows yet whether it will be billed
+    fault: Fault
+    bill: Literal["release", "settle"]
     cost: Decimal | None = None  # as billed, where the service tells
 
     def record(self, session: Session, lease: UUID) -> None:
         moved = advance_many(
             session, Entity.TAKE, [self.take.id], self.event, lease=lease, reason=self.reason, last_error=self.reason,
-            ended_at=func.clock_timestamp(),
+            fault=str(self.fault), ended_at=func.clock_timestamp(),
         )  # fmt: skip
         found = money.attempt_of(session, self.take) if moved else None
         if found is not None and self.bill == "release":
-            money.release(session, self.take, found[1])
+            money.release(session, found[1])
         if found is not None and self.bill == "settle":
             money.settle(session, self.take, self.cost)
 
@@ -164,14 +181,19 @@ class _Outcome:
     pending: list[dict[str, Any]] = field(default_factory=list)
     delivered: list[tuple[Take, Delivered]] = field(default_factory=list)
     ended: list[_Ended] = field(default_factory=list)
+    late: list[Take] = field(default_factory=list)
 
     def record(self, session: Session, lease: UUID) -> None:
         for change in self.pending:
             self._park(session, lease, **change)
         for end in self.ended:
             end.record(session, lease)
+        for take in self.late:
+            _ran_over(session, take, lease)
         moved = set(
-            advance_many(session, Entity.TAKE, [take.id for take, _ in self.delivered], "delivered", lease=lease)
+            advance_many(
+                session, Entity.TAKE, [take.id for take, _ in self.delivered], "delivered", lease=lease, fault=None
+            )
             if self.delivered
             else []
         )
@@ -191,39 +213,32 @@ class _Outcome:
         )  # fmt: skip
 
     def refs(self) -> Refs:
-        takes = [Ref(Entity.TAKE, take.id) for take, _ in self.delivered]
+        takes = [Ref(Entity.TAKE, take.id) for take in (*(take for take, _ in self.delivered), *self.late)]
         return [*takes, *(Ref(Entity.SCENE, end.take.scene_id) for end in self.ended)]
 
 
 def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
     outcome = _Outcome(deps)
     for (take, now), answer in zip(claimed, answers, strict=True):
-        late = take.deadline_at is not None and now > take.deadline_at
         match answer:
             case Delivered(clips=()):
                 reason = "; ".join(answer.filter_reasons) or "every clip was filtered"
                 bill: Literal["release", "settle"] = "settle" if answer.cost else "release"
-                outcome.ended.append(_Ended(take, "refused", reason, bill, answer.cost))
+                outcome.ended.append(_Ended(take, "refused", reason, Fault.REFUSED, bill, answer.cost))
             case Delivered():
                 outcome.delivered.append((take, answer))
             case Refused():
-                outcome.ended.append(_Ended(take, "refused", f"{answer.kind}: {answer.message}", "release"))
+                words = f"{answer.kind}: {answer.message}"
+                outcome.ended.append(_Ended(take, "refused", words, Fault.REFUSED, "release"))
             case Broken():
-                outcome.ended.append(_Ended(take, "broke", answer.message, "release"))
+                outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "release"))
             case Expired():  # it was made and billed, and is gone
-                outcome.ended.append(_Ended(take, "broke", answer.message, "settle"))
-            case _ if late:
-                reason = f"{take.service} did not finish within the time allowed"
-                outcome.ended.append(_Ended(take, "broke", reason, "open"))
+                outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "settle"))
+            case _ if _is_late(take, now):
+                outcome.late.append(take)
             case Pending():
-                outcome.pending.append(
-                    {
-                        "take": take,
-                        "seconds": answer.retry_in or 0.0,
-                        "progress": answer.progress,
-                        "tries": 0,
-                    }
-                )
+                seconds = _SELDOM if take.state == TakeState.OVERDUE else answer.retry_in or 0.0
+                outcome.pending.append({"take": take, "seconds": seconds, "progress": answer.progress, "tries": 0})
             case error:
                 after = error.retry_after if isinstance(error, Transient) else None
                 seconds = pause(deps.settings.timing, take.tries, after)
@@ -231,6 +246,28 @@ def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
                     {"take": take, "seconds": seconds, "tries": take.tries + 1, "last_error": error.message}
                 )
     return outcome
+
+
+def _is_late(take: Take, now: datetime) -> bool:
+    """Past its deadline; one that is watched beyond it, past the time that any service keeps what it made."""
+    if take.deadline_at is None:
+        return False
+    more = _KEPT if take.state == TakeState.OVERDUE else timedelta(0)
+    return now > take.deadline_at + more
+
+
+def _ran_over(session: Session, take: Take, lease: UUID) -> None:
+    """Stop it where that can be done (the step `cancel`); else the film goes on without it, and it is watched."""
+    reason = f"{take.service} did not finish within the time allowed"
+    more: dict[str, Any]
+    match take.state:
+        case TakeState.SUBMITTED:
+            event, more = "ran_over", {"fault": str(Fault.LATE)}
+        case TakeState.CANCELLING:
+            event, more = "left_running", {"due_at": func.clock_timestamp()}
+        case _:
+            event, more = "never_ended", {}
+    advance_many(session, Entity.TAKE, [take.id], event, lease=lease, reason=reason, last_error=reason, **more)
 
 
 def _announce(session: Session, take: Take, found: Delivered) -> None:
@@ -254,9 +291,3 @@ def _announce(session: Session, take: Take, found: Delivered) -> None:
     session.flush()
     for candidate in made:
         born(session, candidate)
-
-
-def due_services(session: Session) -> Sequence[str]:
-    """The services that have something under way; a wave is sent for each."""
-    found = select(Take.service).where(Take.state.in_(_STATES)).distinct()
-    return session.execute(found).scalars().all()

@@ -2,88 +2,124 @@
 
 A take left in `submitting` was in the hands of a worker that died between its two commits. Where the service
 can be asked by token, it is; 'not there' counts only after a settling delay, since the call may still be under
-way. Where it cannot be asked, the take is `uncertain` and waits for a person.
+way. Where it cannot be asked, the take is `uncertain` and waits for a person, or is ordered again where the film
+says so (`on_uncertain: resubmit`); the lost order then keeps its reservation, since it may be billed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money
+from vidpipe.db import money, projects
 from vidpipe.db.leases import park
 from vidpipe.db.models import Attempt, Take
 from vidpipe.db.transitions import advance, advance_many
 from vidpipe.domain.requests import Accepted
+from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import ServiceError
+from vidpipe.pipeline import purchase
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, Step, pause
-from vidpipe.pipeline.submit import record_accepted
 from vidpipe.services.base import Findable
+
+RESUBMIT = "resubmit"  # what a film may say about takes of unknown fate
+_SOON = 2.0  # seconds until a service is asked again about an order that may still turn up
+Answers = Mapping[UUID, Accepted | None]  # by the attempt's id
 
 
 def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
     service = deps.service(take.service)
-    found = deps.db.run(lambda session: money.attempt_of(session, take))
-    if found is None:
-        deps.db.run(lambda session: _lost(session, deps, take, lease, None, "the intent has no attempt"))
-        return ()
-    attempt = found[1]
-    if not isinstance(service, Findable):
-        deps.db.run(lambda session: _cannot_ask(session, take, lease, attempt))
-        return (Ref(Entity.SCENE, take.scene_id),)
+    attempts = deps.db.run(lambda session: money.unsure(session, take))
     # Read before asking: 'not there' must be an answer to a question asked after the delay.
-    delay = deps.capabilities(take.service, take.model).settling_seconds
-    settled = deps.db.run(lambda session: _settled(session, attempt, delay))
+    settled = deps.db.run(lambda session: _settled(session, deps, take, attempts))
+    if not isinstance(service, Findable):
+        tries = deps.settings.tries
+        deps.db.run(lambda session: _cannot_ask(session, take, lease, attempts, settled=settled, tries=tries))
+        return (Ref(Entity.SCENE, take.scene_id),)
     try:
-        answer = service.find(str(attempt.token))
+        answers = {attempt.id: service.find(str(attempt.token)) for attempt in attempts}
     except ServiceError as error:
         # Asking is free and forgetting is not: this never gives up by itself.
         again, reason = pause(deps.settings.timing, take.tries), error.message
         deps.db.run(lambda session: park(session, take, lease, again, error=reason))
         return ()
-    deps.db.run(lambda session: _record(session, deps, take, lease, attempt, answer, settled))
-    return (Ref(Entity.TAKE, take.id), Ref(Entity.SCENE, take.scene_id)) if answer or settled else ()
+    found = deps.db.run(lambda session: _record(session, deps, take, lease, attempts, answers, settled))
+    if not found and not settled:
+        return ()
+    return (*(Ref(Entity.TAKE, other) for other in found), Ref(Entity.TAKE, take.id), Ref(Entity.SCENE, take.scene_id))
 
 
-def _record(
-    session: Session, deps: Deps, take: Take, lease: UUID, attempt: Attempt, answer: Accepted | None, settled: bool
-) -> None:
-    if answer is not None:
-        timeout = deps.capabilities(take.service, take.model).timeout_seconds
-        record_accepted(session, take, attempt, answer.name, timeout)
-    elif settled:
-        _lost(session, deps, take, lease, attempt, "the service never got the order")
-    else:
-        park(session, take, lease, 2.0, tried=False)
-
-
-def _settled(session: Session, attempt: Attempt, delay: float) -> bool:
-    """After its deadline a call is surely not begun any more; what an ended one sent arrives within `delay`."""
-    over = max(attempt.deadline_at, attempt.ended_at or attempt.deadline_at) + timedelta(seconds=delay)
+def _settled(session: Session, deps: Deps, take: Take, attempts: Sequence[Attempt]) -> bool:
+    """After its deadline a call is surely not begun any more; what an ended one sent arrives within the delay."""
+    if not attempts:
+        return True
+    delay = deps.capabilities(take.service, take.model).settling_seconds
+    ends = [max(attempt.deadline_at, attempt.ended_at or attempt.deadline_at) for attempt in attempts]
+    over = max(ends) + timedelta(seconds=delay)
     return bool(session.execute(select(func.clock_timestamp() > over)).scalar_one())
 
 
-def _lost(session: Session, deps: Deps, take: Take, lease: UUID, attempt: Attempt | None, reason: str) -> None:
-    if attempt is not None:
-        money.end_attempt(session, attempt.id, "lost", detail=reason)
-        money.release(session, take, attempt)
-    if attempt is None or attempt.number < deps.settings.tries:
-        advance(session, take, "not_accepted", lease=lease, reason=reason, tries=take.tries)
+def _record(
+    session: Session,
+    deps: Deps,
+    take: Take,
+    lease: UUID,
+    attempts: Sequence[Attempt],
+    answers: Answers,
+    settled: bool,
+) -> list[UUID]:
+    """Write what the service said; the takes that are watched from now on."""
+    found: list[UUID] = []
+    timeout = deps.capabilities(take.service, take.model).timeout_seconds
+    for attempt in attempts:
+        answer = answers[attempt.id]
+        if answer is not None:
+            watched = purchase.accepted(session, take, attempt, answer.name, timeout)
+            found += [watched] if watched else []
+        elif settled:
+            money.end_attempt(session, attempt.id, "lost", detail="the service never got the order")
+            money.release(session, attempt)
+    if take.id in found:
+        return [other for other in found if other != take.id]
+    if settled:
+        lost(session, take, lease, deps.settings.tries, "the service never got the order")
+    else:
+        park(session, take, lease, _SOON, tried=False)
+    return found
+
+
+def lost(session: Session, take: Take, lease: UUID | None, tries: int, reason: str) -> None:
+    """Nothing was bought for the take: it is ordered again, a bounded number of times."""
+    given = money.tries(session, take.scene_id, take.version).get(take.id, 0)
+    if given < tries:
+        advance(session, take, "not_accepted", lease=lease, reason=reason, tries=take.tries, sent=False)
         return
-    reason = f"{reason} (after {attempt.number} attempts)"
+    reason = f"{reason} (after {given} {'attempt' if given == 1 else 'attempts'})"
     event = "lost" if take.state == TakeState.UNCERTAIN else "gave_up"
-    advance(session, take, event, lease=lease, reason=reason, last_error=reason, ended_at=func.clock_timestamp())
+    advance(
+        session, take, event, lease=lease, reason=reason, last_error=reason, fault=str(Fault.LOST),
+        ended_at=func.clock_timestamp(),
+    )  # fmt: skip
 
 
-def _cannot_ask(session: Session, take: Take, lease: UUID, attempt: Attempt) -> None:
+def _cannot_ask(
+    session: Session, take: Take, lease: UUID, attempts: Sequence[Attempt], *, settled: bool, tries: int
+) -> None:
     reason = f"{take.service} cannot be asked whether it took the order"
-    money.end_attempt(session, attempt.id, "unclear", detail=reason)
-    if take.state == TakeState.UNCERTAIN:
+    for attempt in attempts:
+        money.end_attempt(session, attempt.id, "unclear", detail=attempt.detail or reason)
+    if projects.get(session, take.project_id).on_uncertain == RESUBMIT:
+        if settled:
+            lost(session, take, lease, tries, f"{reason}; the film says: {RESUBMIT}")
+        else:
+            park(session, take, lease, _SOON, tried=False)
+    elif take.state == TakeState.UNCERTAIN:
         # Nothing more to be done by itself: no due time, so the sweep leaves it to a person.
         park(session, take, lease, 0.0, tried=False, due_at=None)
     else:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vidpipe.db.models import GenerationCandidate, Project, Scene
+from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import advance
 from vidpipe.domain import keys
 from vidpipe.domain.catalogue import FOOTAGE
@@ -28,11 +28,11 @@ _POSTER_WIDTH = 640  # pixels
 
 
 def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
-    scene, project = deps.db.run(lambda session: _context(session, candidate))
+    scene, project, take = deps.db.run(lambda session: _context(session, candidate))
     info = from_facts(candidate.facts or {})
     with deps.storage.open_local(candidate.key or "") as path:
         clip = decode(path)
-    faults = tuple(fault for fault in validate(info, clip, asked(project, scene)) if _counts(fault, scene))
+    faults = tuple(fault for fault in validate(info, clip, asked(take)) if _counts(fault, scene))
     stills = _stills(deps, candidate, clip)
     if faults:
         reason = "; ".join(fault.reason for fault in faults)
@@ -46,9 +46,10 @@ def _work(deps: Deps, candidate: GenerationCandidate, lease: UUID) -> Refs:
     return ()
 
 
-def asked(project: Project, scene: Scene) -> Asked:
-    """What a clip of this scene should be."""
-    return Asked(scene.duration, project.width, project.height, project.fps, project.audio)
+def asked(take: Take) -> Asked:
+    """What a clip of this take should be."""
+    request = take.request
+    return Asked(request["duration"], request["width"], request["height"], request["fps"], request["audio"])
 
 
 def _counts(fault: Fault, scene: Scene) -> bool:
@@ -56,10 +57,15 @@ def _counts(fault: Fault, scene: Scene) -> bool:
     return scene.service != FOOTAGE or fault.code not in ("black", "frozen", "silent", "no_audio")
 
 
-def _context(session: Session, candidate: GenerationCandidate) -> tuple[Scene, Project]:
-    found = select(Scene, Project).join(Project, Project.id == Scene.project_id).where(Scene.id == candidate.scene_id)
-    scene, project = session.execute(found).one()
-    return scene, project
+def _context(session: Session, candidate: GenerationCandidate) -> tuple[Scene, Project, Take]:
+    found = (
+        select(Scene, Project, Take)
+        .join(Project, Project.id == Scene.project_id)
+        .join(Take, Take.scene_id == Scene.id)
+        .where(Take.id == candidate.take_id)
+    )
+    scene, project, take = session.execute(found).one()
+    return scene, project, take
 
 
 def _look(deps: Deps, clip: DecodedClip, project: Project, scene: Scene) -> list[Reading]:

@@ -15,7 +15,7 @@ from vidpipe.domain.selection import best_of, why_best
 from vidpipe.domain.states import CandidateState, Entity, SceneState
 from vidpipe.errors import Stale, VidpipeError
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.gather import facts
+from vidpipe.pipeline.gather import candidate_facts
 from vidpipe.pipeline.step import Ref, Refs, Step
 
 
@@ -28,7 +28,7 @@ def _record(session: Session, scene_id: UUID, lease: UUID) -> None:
     scene = scenes.lock(session, scene_id)
     if scene.lease_token != lease:
         raise Stale(f"{scene.label} is in other hands")
-    candidates = facts(session, scene)[1]
+    candidates = candidate_facts(session, scene)
     best = best_of(candidates)
     if best is None:
         raise VidpipeError(f"{scene.label} has no usable candidate to choose from")

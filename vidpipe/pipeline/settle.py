@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import projects, scenes
@@ -29,7 +29,23 @@ from vidpipe.pipeline.step import Ref, Refs
 
 def settle(deps: Deps, project_id: UUID) -> Refs:
     """Settle the film from its scenes; the film itself if it is to be stitched."""
+    if deps.db.run(lambda session: _goes_on(session, project_id)):
+        return ()
     return deps.db.run(lambda session: _settle(session, project_id))
+
+
+def _goes_on(session: Session, project_id: UUID) -> bool:
+    """A film that is being made, with a scene that surely moves: nothing to settle, and no lock to be taken for it."""
+    active = select(Project.id).where(Project.id == project_id, Project.state == str(ProjectState.ACTIVE))
+    return session.execute(active).scalar_one_or_none() is not None and moves(session, project_id)
+
+
+def moves(session: Session, project_id: UUID) -> bool:
+    """Whether a scene of the film is being made and waits for no person; asked after every scene, so it is cheap."""
+    at_work = [str(SceneState.SELECTING), str(SceneState.ANALYZING)]
+    making = and_(Scene.state == str(SceneState.GENERATING), ~waits_for_a_person())
+    found = select(Scene.id).where(Scene.project_id == project_id, or_(Scene.state.in_(at_work), making)).limit(1)
+    return session.execute(found).scalar_one_or_none() is not None
 
 
 def _settle(session: Session, project_id: UUID) -> Refs:
@@ -42,6 +58,8 @@ def _settle(session: Session, project_id: UUID) -> Refs:
             advance(session, project, "emptied", finished_at=func.clock_timestamp())
         return ()
     if project.state not in (ProjectState.ACTIVE, ProjectState.WAITING):
+        return ()
+    if project.state == ProjectState.ACTIVE and moves(session, project_id):
         return ()
     all_scenes = projects.scenes(session, project_id)
     stuck = _stuck(session, project_id, all_scenes)

@@ -14,21 +14,23 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from vidpipe import telemetry
 from vidpipe.db.engine import is_away
 from vidpipe.db.leases import claim, park
 from vidpipe.db.models import Workable
 from vidpipe.db.transitions import advance
 from vidpipe.domain.states import Entity, sources
 from vidpipe.errors import NotStored, Stale, StorageError, Transient, VidpipeError
+from vidpipe.logs import about
 from vidpipe.pipeline.deps import Deps
 from vidpipe.settings import Timing
 
@@ -60,6 +62,7 @@ class Step(Generic[Row]):
     after_giving_up: Callable[[Row], Refs]
     only_if: Callable[[], Iterable[ColumnElement[bool]]] = tuple
     tries: int = 0  # for transient faults; 0: as the settings say
+    given_up: Mapping[str, Any] = field(default_factory=dict)  # what is written of a row that is given up
 
 
 def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
@@ -75,13 +78,15 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
 
     row = deps.db.run(take_it)
     if row is None:
+        telemetry.outcome("nothing")
         return ()
     if row.deaths >= _DEATHS:
         return _give_up(deps, step, row, lease, f"{row.deaths} workers died at the step {step.name}")
-    with deps.keeper.hold(step.model, lease):
+    with about(**_names(row)), deps.keeper.hold(step.model, lease):
         try:
             return step.work(deps, row, lease)
         except Stale as error:
+            telemetry.outcome("stale")
             log.info("%s: %s", step.name, error)
             return ()
         except Transient as error:
@@ -97,6 +102,7 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
                 log.exception("%s failed on %s %s", step.name, row.entity, row.id)
                 return _again(deps, step, row, lease, f"{type(error).__name__}: {error.orig}", None)
             # The lease runs out and the sweep sends the row again; no try is counted for it.
+            telemetry.outcome("away")
             log.warning("%s of %s %s: the database is away: %s", step.name, row.entity, row.id, error.orig)
             return ()
         except Exception as error:
@@ -104,8 +110,16 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
             return _again(deps, step, row, lease, f"{type(error).__name__}: {error}", None)
 
 
+def _names(row: Workable) -> dict[str, UUID | None]:
+    """Whose row it is, for every line of the log."""
+    above = (("film", "project_id"), ("scene", "scene_id"), ("take", "take_id"))
+    own = "film" if row.entity == Entity.PROJECT else str(row.entity)
+    return {name: getattr(row, column, None) for name, column in above} | {own: row.id}
+
+
 def _wait(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str) -> Refs:
     """A full disk or a store that is away is nobody's fault here: what was paid for is not given up for it."""
+    telemetry.outcome("waits")
     log.warning("%s of %s %s waits: %s", step.name, row.entity, row.id, reason)
     seconds = pause(deps.settings.timing, row.waits)
     deps.db.run(lambda session: park(session, row, lease, seconds, error=reason, tried=False, waits=row.waits + 1))
@@ -121,18 +135,21 @@ def pause(timing: Timing, tries: int, retry_after: float | None = None) -> float
 def _again(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str, retry_after: float | None) -> Refs:
     if row.tries + 1 >= (step.tries or deps.settings.tries):
         return _give_up(deps, step, row, lease, f"{reason} (after {row.tries + 1} tries)")
+    telemetry.outcome("again")
     seconds = pause(deps.settings.timing, row.tries, retry_after)
     deps.db.run(lambda session: park(session, row, lease, seconds, error=reason))
     return ()
 
 
 def _give_up(deps: Deps, step: Step[Row], row: Row, lease: UUID, reason: str) -> Refs:
+    telemetry.outcome("gave_up")
+
     def end(session: Session) -> bool:
         if row.state not in sources(row.entity, step.gave_up):
             # An uncertain take can't be ended by itself: without a time it is due at, it is left to a person.
             return park(session, row, lease, 0.0, error=reason, tried=False, due_at=None, tries=0, deaths=0)
         try:
-            advance(session, row, step.gave_up, lease=lease, reason=reason, last_error=reason)
+            advance(session, row, step.gave_up, lease=lease, reason=reason, last_error=reason, **step.given_up)
         except Stale:
             return False
         return True

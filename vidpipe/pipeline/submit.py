@@ -12,26 +12,32 @@ from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money, projects, scenes
-from vidpipe.db.leases import release
-from vidpipe.db.models import Attempt, Take
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe import telemetry
+from vidpipe.db import lanes, money, projects, scenes
+from vidpipe.db.leases import park, release
+from vidpipe.db.models import Attempt, Scene, Take
+from vidpipe.db.transitions import advance
 from vidpipe.domain.requests import FootageCut, Reference, VideoRequest
-from vidpipe.domain.states import Entity, TakeState
-from vidpipe.errors import Refused, Stale, Transient, Uncertain
+from vidpipe.domain.selection import Fault
+from vidpipe.domain.states import TakeState
+from vidpipe.errors import Refused, Stale, Transient, Unavailable, Uncertain
+from vidpipe.pipeline import control, journal, purchase, restored
 from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.purchase import TooDear
 from vidpipe.pipeline.step import Ref, Refs, Step, pause
+from vidpipe.services.base import Capabilities
 
 # An answer to a purchase is worth waiting a long time for the database to take it.
 _PATIENCE = 120.0
 # Seconds after its intent was committed within which a call is begun, or not at all (a paused machine wakes up).
-_BEGIN_WITHIN = 5.0
+BEGIN_WITHIN = 5.0
+# A clock that goes on while the machine sleeps, where there is one.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
@@ -39,42 +45,65 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         request = _request(deps, take, media)
         able = deps.capabilities(take.service, take.model)
         service = deps.service(take.service)
-        price = (able.price_per_second * Decimal(str(request.duration)) * take.count).quantize(Decimal("0.000001"))
-        latest = time.monotonic() + _BEGIN_WITHIN
-        attempt = deps.db.run(lambda session: _begin(session, deps, take, lease, price))
-        if attempt is None:
+        price = purchase.price_of(able.price_per_second, request.duration, take.count)
+        latest = time.clock_gettime(_CLOCK) + BEGIN_WITHIN
+        begun = deps.db.run(lambda session: _begin(session, deps, take, lease, price))
+        if begun is None:
             return ()
-        bought = _Bought(deps, take, attempt, able.poll_seconds, able.timeout_seconds)
+        if isinstance(begun, TooDear):
+            return _too_dear(deps, take, begun)
+        answer = _Answer(deps, take, begun, able)
         try:
-            if time.monotonic() > latest:
-                raise Transient("this worker stood still for too long before the call; nothing was sent")
-            accepted = service.submit(_with_token(request, attempt))
+            if price:  # a database that is restored later does not know of this order; the journal does
+                journal.write(deps, take, begun, price)
+            if time.clock_gettime(_CLOCK) > latest:
+                raise Unavailable("this worker stood still for too long before the call; nothing was sent")
+        except Exception as error:  # noqa: BLE001 - nothing was sent yet, whatever went wrong
+            return answer.not_sent(error)
+        try:
+            accepted = service.submit(_with_token(request, begun))
+        except Unavailable as error:
+            return answer.unavailable(error)
         except Transient as error:
-            return bought.not_accepted(error)
+            return answer.not_accepted(error)
         except Refused as error:
-            return bought.refused(error)
+            return answer.refused(error)
         except Uncertain as error:
-            return bought.unclear(error.message)
+            return answer.unclear(error.message)
         except Exception as error:  # noqa: BLE001 - after the intent, anything unknown is unclear, never lost
-            return bought.unclear(f"{type(error).__name__}: {error}")
-    bought.accepted(accepted.name)
-    return ()
+            return answer.unclear(f"{type(error).__name__}: {error}")
+    return answer.accepted(accepted.name)
 
 
-def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal) -> Attempt | None:
-    """The intent; None where the film was paused while the request was made ready."""
+def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal) -> Attempt | TooDear | None:
+    """The intent; None where it must wait: the film was paused, or its service has had enough orders this minute."""
     timing = deps.settings.timing
-    if not projects.keep_running(session, take.project_id):
+    project = purchase.running(session, take.project_id, counted=bool(price))
+    if project is None:
         release(session, Take, take.id, lease)
         return None
+    if price and not restored.may_buy(session):
+        park(session, take, lease, timing.backoff, error=restored.WAITS, tried=False)
+        return None
+    wait = lanes.pace(session, take.service, deps.limits(take.service))
+    if wait:
+        park(session, take, lease, wait, tried=False, admitted_at=None)
+        return None
+    over = purchase.too_dear(session, project, take, price)
     try:
+        if over is not None:
+            advance(
+                session, take, "gave_up", lease=lease, reason=over.reason, last_error=over.reason,
+                fault=str(over.fault), ended_at=func.clock_timestamp(),
+            )  # fmt: skip
+            return over
         advance(
             session, take, "submit_began", lease=lease, tries=take.tries, lease_token=lease, lease_by=deps.worker,
             lease_until=func.clock_timestamp() + timedelta(seconds=timing.lease),
         )  # fmt: skip
     except Stale:
         return _begun(session, take, lease)
-    return money.begin_attempt(session, take, price, _BEGIN_WITHIN)
+    return money.begin_attempt(session, money.order_of(take, price), BEGIN_WITHIN)
 
 
 def _begun(session: Session, take: Take, lease: UUID) -> Attempt:
@@ -86,83 +115,113 @@ def _begun(session: Session, take: Take, lease: UUID) -> Attempt:
     return found[1]
 
 
-class _Bought:
+def _too_dear(deps: Deps, take: Take, over: TooDear) -> Refs:
+    if over.fault == Fault.BUDGET:
+        control.budget_reached(deps, take.project_id, over.reason)
+    return (Ref(take.entity, take.id), Ref(Scene.entity, take.scene_id))
+
+
+class _Answer:
     """Writes down what came of one attempt."""
 
-    def __init__(self, deps: Deps, take: Take, attempt: Attempt, poll_seconds: float, timeout: float) -> None:
-        self.deps, self.take, self.attempt = deps, take, attempt
-        self.poll_seconds, self.timeout = poll_seconds, timeout
+    def __init__(self, deps: Deps, take: Take, attempt: Attempt, able: Capabilities) -> None:
+        self.deps, self.take, self.attempt, self.able = deps, take, attempt, able
+        self._scene = (Ref(Scene.entity, take.scene_id),)
 
-    def accepted(self, name: str) -> None:
-        def record(session: Session) -> None:
-            record_accepted(session, self.take, self.attempt, name, self.timeout)
+    def accepted(self, name: str) -> Refs:
+        """The service gave the operation a name."""
+        seconds = self.able.timeout_seconds
 
-        self.deps.db.run(record, patience=_PATIENCE)
+        def record(session: Session) -> UUID | None:
+            return purchase.accepted(session, self.take, self.attempt, name, seconds)
+
+        watched = self.deps.db.run(record, patience=_PATIENCE)
+        telemetry.submitted(self.take.service, "accepted")
+        return (Ref(Take.entity, watched),) if watched not in (None, self.take.id) else ()
 
     def not_accepted(self, error: Transient) -> Refs:
+        """Surely not: back to the queue, a bounded number of times."""
         tries = self.take.tries + 1
         over = tries >= self.deps.settings.tries
         seconds = pause(self.deps.settings.timing, self.take.tries, error.retry_after)
         later = func.clock_timestamp() + timedelta(seconds=seconds)
 
         def record(session: Session) -> None:
-            if not money.end_attempt(session, self.attempt.id, "not_accepted", detail=error.message):
+            if not self._nothing_bought(session, "not_accepted", error.message):
                 return
-            money.release(session, self.take, self.attempt)
             if over:
                 reason = f"{error.message} (after {tries} tries)"
-                self._end(session, "gave_up", reason=reason, last_error=reason)
+                self._failed(session, "gave_up", reason, Fault.TRANSIENT)
             else:
-                self._end(
-                    session, "not_accepted", reason=error.message, last_error=error.message,
-                    tries=tries, due_at=later, sent=False,
+                purchase.end(
+                    session, self.take, "not_accepted", reason=error.message, sent=False, tries=tries, due_at=later,
+                    admitted_at=None,
                 )  # fmt: skip
 
         self.deps.db.run(record, patience=_PATIENCE)
-        return (Ref(Entity.SCENE, self.take.scene_id),) if over else ()
+        telemetry.submitted(self.take.service, "not_accepted")
+        return self._scene if over else ()
+
+    def unavailable(self, error: Unavailable) -> Refs:
+        """The service takes nothing at all now: its lane is paused, and no try is counted."""
+        timing = self.deps.settings.timing
+
+        def record(session: Session) -> None:
+            lanes.pause(
+                session, self.take.service, error.message, seconds=error.retry_after,
+                first=timing.backoff, most=timing.backoff_most,
+            )  # fmt: skip
+            self._again(session, error.message)
+
+        self.deps.db.run(record, patience=_PATIENCE)
+        telemetry.submitted(self.take.service, "unavailable")
+        return ()
+
+    def not_sent(self, error: Exception) -> Refs:
+        """Nothing left this process. What went wrong is ours: `step.run` says whether it waits, is tried or ends."""
+        reason = str(error)
+        self.deps.db.run(lambda session: self._again(session, reason), patience=_PATIENCE)
+        telemetry.submitted(self.take.service, "not_sent")
+        return ()
 
     def refused(self, error: Refused) -> Refs:
+        """Surely not, and never as it is."""
+
         def record(session: Session) -> None:
-            if money.end_attempt(session, self.attempt.id, "refused", detail=error.message):
-                money.release(session, self.take, self.attempt)
-                self._end(session, "refused", reason=error.message, last_error=f"{error.kind}: {error.message}")
+            if self._nothing_bought(session, "refused", error.message):
+                self._failed(session, "refused", f"{error.kind}: {error.message}", Fault.REFUSED)
 
         self.deps.db.run(record, patience=_PATIENCE)
-        return (Ref(Entity.SCENE, self.take.scene_id),)
+        telemetry.submitted(self.take.service, "refused")
+        return self._scene
 
     def unclear(self, reason: str) -> Refs:
+        """Nobody knows: the service is asked, or a person."""
+
         def record(session: Session) -> None:
             if money.end_attempt(session, self.attempt.id, "unclear", detail=reason):
-                self._end(
-                    session, "unclear", reason=reason, last_error=reason, due_at=func.clock_timestamp(), sent=False
-                )
+                purchase.end(session, self.take, "unclear", reason=reason, sent=False, due_at=func.clock_timestamp())
 
         self.deps.db.run(record, patience=_PATIENCE)
-        return (Ref(Entity.SCENE, self.take.scene_id),)
+        telemetry.submitted(self.take.service, "unclear")
+        return self._scene
 
-    def _end(self, session: Session, event: str, *, reason: str, sent: bool = True, **values: Any) -> None:
-        moved = advance_many(
-            session,
-            Entity.TAKE,
-            [self.take.id],
-            event,
-            states=[TakeState.SUBMITTING],
-            reason=reason,
-            sent=sent,
-            **values,
-        )
-        if not moved:
-            raise Stale(f"take {self.take.id} moved on while it was being submitted")
+    def _nothing_bought(self, session: Session, outcome: str, detail: str) -> bool:
+        if not money.end_attempt(session, self.attempt.id, outcome, detail=detail):
+            return False
+        money.release(session, self.attempt)
+        return True
 
+    def _again(self, session: Session, reason: str) -> None:
+        if self._nothing_bought(session, money.HELD, reason):
+            timing = self.deps.settings.timing
+            purchase.end(
+                session, self.take, "not_accepted", reason=reason, sent=False, tries=self.take.tries,
+                due_at=func.clock_timestamp() + timedelta(seconds=timing.backoff), admitted_at=None,
+            )  # fmt: skip
 
-def record_accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout: float) -> None:
-    """Write the operation's name: whoever holds the lease, and also where the take was uncertain already."""
-    if not money.end_attempt(session, attempt.id, "accepted", operation=name):
-        return
-    advance_many(
-        session, Entity.TAKE, [take.id], "accepted", reason=name, operation=name,
-        submitted_at=func.clock_timestamp(), deadline_at=func.clock_timestamp() + timedelta(seconds=timeout),
-    )  # fmt: skip
+    def _failed(self, session: Session, event: str, reason: str, fault: Fault) -> None:
+        purchase.end(session, self.take, event, reason=reason, fault=str(fault), ended_at=func.clock_timestamp())
 
 
 def _with_token(request: VideoRequest, attempt: Attempt) -> VideoRequest:
@@ -194,6 +253,7 @@ SUBMIT = Step(
     states=frozenset({TakeState.QUEUED}),
     work=_work,
     gave_up="gave_up",
-    after_giving_up=lambda take: (Ref(Entity.SCENE, take.scene_id),),
-    only_if=lambda: (projects.runs(Take.project_id), scenes.buying()),
+    after_giving_up=lambda take: (Ref(Scene.entity, take.scene_id),),
+    given_up={"fault": str(Fault.DEFECT)},
+    only_if=lambda: (projects.runs(Take.project_id), scenes.buying(), Take.admitted_at.is_not(None)),
 )

@@ -8,24 +8,29 @@ every sending. What it sends is what would have been sent: `route(row)`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from vidpipe import telemetry
 from vidpipe.db import projects, record, scenes
 from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
 from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.errors import StorageError
+from vidpipe.pipeline import restored
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.gather import loose
 from vidpipe.pipeline.settle import settle, waits_for_a_person
 from vidpipe.pipeline.step import Ref, Refs
 from vidpipe.settings import Timing
 
+log = logging.getLogger(__name__)
 _MOST = 500  # rows of a kind in one sweep
 
 
@@ -33,25 +38,42 @@ def sweep(deps: Deps, epoch: str) -> Refs:
     """Everything overdue, now counted as sent. `epoch` names the broker that the messages will go to."""
     timing = deps.settings.timing
     deps.db.run(record.number)
-    refs = list(deps.db.run(lambda session: _overdue(session, timing, epoch)))
+    _look_at_the_journal(deps)
+    at = deps.db.run(lambda session: session.execute(select(func.clock_timestamp())).scalar_one())
+    overdue = deps.db.run(lambda session: _overdue(session, timing, epoch, at))
+    for ref, why in overdue:
+        telemetry.resent(str(ref.entity), why)
+    refs = [ref for ref, _ in overdue]
     for project_id in deps.db.run(_to_settle):
         refs += settle(deps, project_id)
     return refs
 
 
-def _overdue(session: Session, timing: Timing, epoch: str) -> Refs:
+def _look_at_the_journal(deps: Deps) -> None:
+    try:
+        forgotten = restored.look(deps)
+    except StorageError as error:
+        log.warning("nothing that costs money is bought until the journal of orders can be read: %s", error)
+        return
+    if forgotten:
+        log.warning("%d orders that this database had forgotten are being looked for at their services", forgotten)
+
+
+def _overdue(session: Session, timing: Timing, epoch: str, at: datetime) -> list[tuple[Ref, str]]:
+    """Each row that is overdue, and why it is sent."""
     database = session.execute(select(func.pg_postmaster_start_time())).scalar_one()
-    changed = max(_sign(session, "broker", epoch), _sign(session, "database", database.isoformat()))
-    _sign(session, "tick", None)
-    refs: list[Ref] = []
-    for model, which in _KINDS:
-        refs += [Ref(model.entity, row_id) for row_id in _resend(session, model, which(), timing, changed)]
-    return refs
+    changed = max(_sign(session, "broker", epoch, at), _sign(session, "database", database.isoformat(), at))
+    _sign(session, "tick", None, at)
+    found: list[tuple[Ref, str]] = []
+    for model, which in KINDS:
+        rows = _resend(session, model, which(), timing, changed, at)
+        found += [(Ref(model.entity, row_id), why) for row_id, why in rows]
+    return found
 
 
-def _sign(session: Session, name: str, value: str | None) -> Any:
+def _sign(session: Session, name: str, value: str | None, at: datetime) -> Any:
     """Write a sign of life; when its value last changed."""
-    now = func.clock_timestamp()
+    now = literal(at)
     fresh = insert(ClusterSign).values(name=name, value=value, changed_at=now, seen_at=now)
     changed = func.coalesce(ClusterSign.value, "") != func.coalesce(fresh.excluded.value, "")
     statement = fresh.on_conflict_do_update(
@@ -66,9 +88,9 @@ def _sign(session: Session, name: str, value: str | None) -> Any:
 
 
 def _resend(
-    session: Session, model: type[Workable], which: ColumnElement[bool], timing: Timing, changed: Any
-) -> Sequence[UUID]:
-    now = func.clock_timestamp()
+    session: Session, model: type[Workable], which: ColumnElement[bool], timing: Timing, changed: Any, at: datetime
+) -> Sequence[tuple[UUID, str]]:
+    now = literal(at)
     patience = func.least(timing.resend_after * func.power(2, func.least(model.sends, 10)), timing.resend_most)
     overdue = and_(
         which,
@@ -85,10 +107,13 @@ def _resend(
             ),
         ),
     )
-    rows = select(model.id).where(overdue).order_by(model.moved_at).limit(_MOST).with_for_update(skip_locked=True)
+    # Asked again with the same `at`, for the answer to the first commit was lost, it names the same rows again.
+    again = and_(which, model.sent_at == at)
+    picked = select(model.id, _why(model, changed, now).label("why")).where(or_(overdue, again))
+    rows = picked.order_by(model.moved_at).limit(_MOST).with_for_update(skip_locked=True).cte("picked")
     statement = (
         update(model)
-        .where(model.id.in_(rows.scalar_subquery()))
+        .where(model.id == rows.c.id)
         .values(
             sent_at=now,
             sends=model.sends + 1,
@@ -97,10 +122,19 @@ def _resend(
             lease_until=None,
             lease_by=None,
         )
-        .returning(model.id)
+        .returning(model.id, rows.c.why)
         .execution_options(synchronize_session=False)
     )
-    return session.execute(statement).scalars().all()
+    return [(row_id, why) for row_id, why in session.execute(statement)]
+
+
+def _why(model: type[Workable], changed: Any, now: Any) -> ColumnElement[str]:
+    return case(
+        (model.lease_until < now, telemetry.DIED),
+        (model.sent_at.is_(None), telemetry.DUE),
+        (model.sent_at < changed, telemetry.CHANGED),
+        else_=telemetry.LATE,
+    )
 
 
 def _scenes() -> ColumnElement[bool]:
@@ -130,7 +164,10 @@ def _ended() -> ColumnElement[bool]:
 
 
 def _takes() -> ColumnElement[bool]:
-    queued = and_(Take.state == str(TakeState.QUEUED), projects.runs(Take.project_id), scenes.buying())
+    queued = and_(
+        Take.state == str(TakeState.QUEUED), Take.admitted_at.is_not(None), projects.runs(Take.project_id),
+        scenes.buying(),
+    )  # fmt: skip
     at_work = Take.state.in_([str(TakeState.SUBMITTING), str(TakeState.CANCELLING)])
     unclear = and_(Take.state == str(TakeState.UNCERTAIN), Take.due_at.is_not(None))
     return or_(queued, at_work, unclear)
@@ -144,7 +181,8 @@ def _stitching() -> ColumnElement[bool]:
     return Project.state == str(ProjectState.STITCHING)
 
 
-_KINDS: tuple[tuple[type[Workable], Any], ...] = (
+# The rows that a step could be done on, by what they are: what has to be sent, and what queues are measured by.
+KINDS: tuple[tuple[type[Workable], Any], ...] = (
     (Project, _stitching),
     (Scene, _scenes),
     (Scene, _ended),

@@ -37,6 +37,7 @@ class Seen:
     waits_for: tuple[str, ...] = ()  # labels
     held: bool = False  # the film is not being worked on
     now: datetime | None = None
+    lanes: Mapping[str, str] = field(default_factory=dict)  # why a service takes nothing now
 
 
 def progress(seen: Seen) -> float:
@@ -130,6 +131,8 @@ def _generating(seen: Seen) -> str:
 
 def _queued(takes: list[TakeSeen], seen: Seen) -> str:
     take = takes[0]
+    if take.service in seen.lanes:
+        return f"waits for {take.service}: {seen.lanes[take.service]}"
     if take.due_at is not None and seen.now is not None and take.due_at > seen.now:
         seconds = (take.due_at - seen.now).total_seconds()
         why = f": {take.error}" if take.error else ""

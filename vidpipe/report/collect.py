@@ -12,13 +12,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import projects
+from vidpipe.db import money, projects
 from vidpipe.db.engine import Database
 from vidpipe.db.models import (
     Attempt,
     Cut,
     GenerationCandidate,
-    LedgerEntry,
     Project,
     Purchase,
     Scene,
@@ -26,6 +25,7 @@ from vidpipe.db.models import (
     Transition,
 )
 from vidpipe.db.models import Sequence as SequenceRow
+from vidpipe.db.money import Line
 from vidpipe.domain.scoring import weights_of
 from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.report import candidates as clips
@@ -62,8 +62,7 @@ class _Rows:
     candidates: dict[UUID, list[GenerationCandidate]]  # by scene
     transitions: Sequence[Transition]
     attempts: dict[UUID, int]  # how many, by take
-    purchases: Sequence[Purchase]
-    entries: Sequence[LedgerEntry]
+    lines: Sequence[Line]  # of the ledger
     cut: Cut | None
 
     def take(self, candidate: GenerationCandidate) -> Take:
@@ -121,8 +120,7 @@ def _read(session: Session, project_id: UUID) -> _Rows:
             select(Transition).where(Transition.project_id == project_id).order_by(Transition.at, Transition.id)
         ),
         attempts=attempts,
-        purchases=purchases,
-        entries=all_of(select(LedgerEntry).where(LedgerEntry.project_id == project_id)),
+        lines=money.lines(session, Purchase.project_id == project_id),
         cut=projects.latest_cut(session, project_id),
     )
 
@@ -188,7 +186,7 @@ def _scene(rows: _Rows, scene: Scene, moves: Sequence[TransitionFacts], lane: tu
         camera=str(scene.spec.get("camera") or ""), service=scene.service, model=scene.model, fallback=scene.fallback,
         critical=scene.critical, asked_duration=scene.duration, wanted_candidates=scene.candidates,
         version=scene.version, rounds=scene.round, started_at=scene.started_at, finished_at=scene.finished_at,
-        wall_seconds=seconds, money=ledger.sums(entry for entry in rows.entries if entry.scene_id == scene.id),
+        wall_seconds=seconds, money=ledger.sums(line for line in rows.lines if line.scene_id == scene.id),
         chosen=chosen, why=_why(chosen, moves), candidates=delivered,
         takes=tuple(_take(take, rows.attempts.get(take.id, 0)) for take in rows.takes.get(scene.id, ())),
         transitions=tuple(moves), lane=lane,
@@ -230,7 +228,7 @@ def _totals(rows: _Rows, scenes: Sequence[SceneFacts], worked: Sequence[Span]) -
         unusable=sum(one.state == CandidateState.UNUSABLE for one in delivered),
         mean_quality=sum(composites) / len(composites) if composites else None,
         technical_only=measured <= {"visual_quality"}, asked_seconds=sum(scene.asked_duration for scene in scenes),
-        delivered_seconds=sum(one.duration or 0.0 for one in chosen), money=ledger.sums(rows.entries),
-        by_service=ledger.by_service(rows.purchases, rows.entries),
+        delivered_seconds=sum(one.duration or 0.0 for one in chosen), money=ledger.sums(rows.lines),
+        by_service=ledger.by_service(rows.lines),
         steps=timeline.step_times((scene.lane for scene in scenes), worked),
     )  # fmt: skip

@@ -1,34 +1,31 @@
-"""Ledger entries to sums, by the rule of `db.money.spent`: a reservation is open until its attempt is closed."""
+"""The ledger's lines to sums, for the film, a scene and a service."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
+from uuid import UUID
 
-from vidpipe.db.models import LedgerEntry, Purchase
+from vidpipe.db.money import Line
 from vidpipe.report.facts import Money, ServiceMoney
 
 
-def sums(entries: Iterable[LedgerEntry]) -> Money:
+def sums(lines: Iterable[Line]) -> Money:
     """What was settled (and adjusted), and what is still reserved."""
-    kept = list(entries)
-    closed = {entry.attempt_id for entry in kept if entry.kind in ("settle", "release")}
-    settled = sum((entry.amount for entry in kept if entry.kind in ("settle", "adjust")), Decimal(0))
-    reserved = (entry.amount for entry in kept if entry.kind == "reserve" and entry.attempt_id not in closed)
-    return Money(settled, sum(reserved, Decimal(0)))
+    kept = list(lines)
+    settled = sum((line.balance.settled for line in kept), Decimal(0))
+    return Money(settled, sum((line.balance.open for line in kept), Decimal(0)))
 
 
-def by_service(purchases: Sequence[Purchase], entries: Iterable[LedgerEntry]) -> tuple[ServiceMoney, ...]:
+def by_service(lines: Iterable[Line]) -> tuple[ServiceMoney, ...]:
     """The same, a line for each service, model and kind of purchase; dearest first."""
-    of_purchase: dict[object, list[LedgerEntry]] = defaultdict(list)
-    for entry in entries:
-        of_purchase[entry.purchase_id].append(entry)
-    grouped: dict[tuple[str, str, str], list[Purchase]] = defaultdict(list)
-    for purchase in purchases:
-        grouped[purchase.service, purchase.model, purchase.kind].append(purchase)
-    lines = [
-        ServiceMoney(*name, len(group), sums(entry for one in group for entry in of_purchase[one.id]))
-        for name, group in grouped.items()
-    ]
-    return tuple(sorted(lines, key=lambda line: (-line.money.settled, line.service, line.model, line.kind)))
+    grouped: dict[tuple[str, str, str], list[Line]] = defaultdict(list)
+    for line in lines:
+        grouped[line.service, line.model, line.kind].append(line)
+    found = [ServiceMoney(*name, len(_purchases(group)), sums(group)) for name, group in grouped.items()]
+    return tuple(sorted(found, key=lambda line: (-line.money.settled, line.service, line.model, line.kind)))
+
+
+def _purchases(lines: Iterable[Line]) -> set[UUID]:
+    return {line.purchase_id for line in lines}

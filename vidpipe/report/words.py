@@ -53,6 +53,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "delivered": ("delivered", "busy"),
     "settled": ("settled", "good"),
     "refused": ("refused", "bad"),
+    "overdue": ("overdue, still watched", "warn"),
     "uncertain": ("uncertain", "warn"),
     "announced": ("to be fetched", "busy"),
     "stored": ("to be scored", "busy"),

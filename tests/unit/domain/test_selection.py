@@ -14,6 +14,7 @@ from vidpipe.domain.selection import (
     Buy,
     CandidateFact,
     Choose,
+    Fault,
     GiveUp,
     NotYet,
     TakeFact,
@@ -87,10 +88,44 @@ def test_after_the_last_try_comes_the_fallback_then_the_end() -> None:
 
 
 def test_what_a_service_refuses_is_not_asked_of_it_again() -> None:
-    refused = [take(TakeState.REFUSED, retryable=False, reason="policy")]
+    refused = [take(TakeState.REFUSED, fault=Fault.REFUSED, reason="policy")]
     assert isinstance(decide(refused, [], BOUNDS), GiveUp)
     onward = decide(refused, [], Bounds(wanted=1, service=HERE, fallback="other/two"))
     assert isinstance(onward, Buy) and onward.service == "other/two"
+
+
+def test_the_tries_on_a_service_are_counted_over_rounds_and_over_orders_of_one_take() -> None:
+    bounds = Bounds(wanted=1, service=HERE, fallback="other/two")
+    twice_ordered = take(TakeState.FAILED, fault=Fault.TRANSIENT, tries=2)
+    assert decide([twice_ordered], [], bounds) == Buy(HERE, 1, "no usable clip came back; another try on procedural/one")
+    onward = decide([twice_ordered, take(TakeState.FAILED, round_=2, fault=Fault.SPOILED)], [], bounds)
+    assert isinstance(onward, Buy) and onward.service == "other/two"
+
+
+def test_a_service_that_stays_away_is_left_for_the_fallback_at_once() -> None:
+    bounds = Bounds(wanted=1, service=HERE, fallback="other/two")
+    onward = decide([take(TakeState.FAILED, fault=Fault.AWAY, reason="down")], [], bounds)
+    assert isinstance(onward, Buy) and onward.service == "other/two"
+
+
+def test_where_money_is_short_a_film_goes_on_with_the_cheaper_model_or_gives_up() -> None:
+    over = take(TakeState.FAILED, fault=Fault.BUDGET, reason="the budget is $5.00")
+    cheaper = decide([over], [], Bounds(wanted=2, service=HERE, cheaper="procedural/lite"))
+    assert isinstance(cheaper, Buy) and cheaper.service == "procedural/lite"
+    again = take(TakeState.FAILED, round_=2, service="procedural/lite", fault=Fault.BUDGET, reason="the budget is $5.00")
+    end = decide([over, again], [], Bounds(wanted=2, service=HERE, cheaper="procedural/lite"))
+    assert isinstance(end, GiveUp) and end.reason == "the budget is $5.00"
+
+
+def test_money_that_is_short_takes_nothing_from_what_was_delivered() -> None:
+    takes = [take(TakeState.SETTLED), take(TakeState.FAILED, slot=2, fault=Fault.BUDGET)]
+    assert isinstance(decide(takes, [clip()], BOUNDS), Choose)
+
+
+def test_a_take_past_its_time_is_not_waited_for_and_counts_as_a_try() -> None:
+    late = [take(TakeState.OVERDUE, round_=n, fault=Fault.LATE) for n in (1, 2, 3)]
+    assert isinstance(decide(late[:1], [], BOUNDS), Buy)
+    assert isinstance(decide(late, [], BOUNDS), GiveUp)
 
 
 def test_an_uncertain_take_is_never_bought_again_by_itself() -> None:
@@ -103,7 +138,7 @@ def test_an_uncertain_take_does_not_hold_up_the_others() -> None:
 
 
 def test_a_scene_that_is_not_critical_is_left_out() -> None:
-    decision = decide([take(TakeState.REFUSED, retryable=False)], [], Bounds(wanted=1, service=HERE, critical=False))
+    decision = decide([take(TakeState.REFUSED, fault=Fault.REFUSED)], [], Bounds(wanted=1, service=HERE, critical=False))
     assert isinstance(decision, GiveUp) and decision.leave_out
 
 

@@ -35,6 +35,7 @@ class Project(Workable):
     budget: Mapped[Decimal | None]
     on_budget: Mapped[str]
     on_uncertain: Mapped[str]
+    estimate: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default="0")  # US dollars, as confirmed
     priority: Mapped[int] = mapped_column(default=5, server_default="5")
     manifest_id: Mapped[UUID | None] = mapped_column(ForeignKey("manifests.id"))
     forked_from_id: Mapped[UUID | None] = mapped_column(ForeignKey("projects.id"))
@@ -93,6 +94,11 @@ class Scene(Workable):
         UniqueConstraint("project_id", "position"),
         CheckConstraint("candidates BETWEEN 1 AND 4", name="candidates"),
         Index("ix_scenes_workable", "state", postgresql_where=text("state NOT IN ('done','skipped','cancelled')")),
+        Index(
+            "ix_scenes_moving",
+            "project_id",
+            postgresql_where=text("state IN ('generating','selecting','analyzing')"),
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vidpipe.db.models.base import Identified
@@ -32,6 +32,7 @@ class Attempt(Identified):
     __tablename__ = "attempts"
 
     purchase_id: Mapped[UUID] = mapped_column(ForeignKey("purchases.id"))
+    service: Mapped[str] = mapped_column(server_default="")
     number: Mapped[int]  # from 1
     token: Mapped[UUID] = mapped_column(unique=True)  # sent to the service where it has a place for it
     deadline_at: Mapped[datetime]  # after which the call is surely not made any more
@@ -40,7 +41,11 @@ class Attempt(Identified):
     detail: Mapped[str | None]
     ended_at: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("purchase_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("purchase_id", "number"),
+        Index("ix_attempts_pace", "service", "created_at"),
+        Index("ix_attempts_unclear", "created_at", postgresql_where=text("outcome IN ('open','unclear')")),
+    )
 
 
 class LedgerEntry(Identified):

@@ -69,12 +69,14 @@ class ReviewIssue(Identified):
 
 
 class ServiceLane(Base):
-    """A service's lane: open, or paused until a time for a reason."""
+    """A service's lane: open, or paused until a time for a reason. Its row is the lock under which takes are let go."""
 
     __tablename__ = "service_lanes"
 
     service: Mapped[str] = mapped_column(primary_key=True)
     paused_until: Mapped[datetime | None]
+    paused_since: Mapped[datetime | None]  # the first of the pauses that followed each other
+    strikes: Mapped[int] = mapped_column(default=0, server_default="0")  # of them
     reason: Mapped[str | None]
 
 

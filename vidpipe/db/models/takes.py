@@ -33,6 +33,8 @@ class Take(Workable):
     policy_level: Mapped[int] = mapped_column(default=0, server_default="0")
     request: Mapped[dict[str, Any]]  # the rest of what is asked, media by key
     operation: Mapped[str | None]  # the service's name for it
+    fault: Mapped[str | None]  # what ended it, as domain.selection.Fault names it; NULL where it went well
+    admitted_at: Mapped[datetime | None]  # when its service's lane let it go on; NULL while it waits in line
     progress: Mapped[float | None]  # 0 to 1
     model_version: Mapped[str | None]
     cost: Mapped[Decimal | None]
@@ -44,7 +46,32 @@ class Take(Workable):
     __table_args__ = (
         UniqueConstraint("scene_id", "version", "round", "slot"),
         CheckConstraint("count BETWEEN 1 AND 4", name="count"),
-        Index("ix_takes_due", "service", "due_at", postgresql_where=text("state IN ('submitted','cancelling')")),
+        Index(
+            "ix_takes_due",
+            "service",
+            "due_at",
+            postgresql_where=text("state IN ('submitted','cancelling','overdue')"),
+        ),
+        Index(
+            "ix_takes_in_line",
+            "service",
+            "project_id",
+            "created_at",
+            postgresql_where=text("state = 'queued' AND admitted_at IS NULL"),
+        ),
+        Index(
+            "ix_takes_in_flight",
+            "service",
+            "project_id",
+            postgresql_where=text(
+                "state IN ('submitting','submitted','cancelling') OR (state = 'queued' AND admitted_at IS NOT NULL)"
+            ),
+        ),
+        Index(
+            "ix_takes_unended",
+            "project_id",
+            postgresql_where=text("state NOT IN ('settled','refused','failed','cancelled')"),
+        ),
         Index("ix_takes_workable", "state", postgresql_where=text("state IN ('queued','submitting','uncertain')")),
     )
 

@@ -16,7 +16,8 @@ from vidpipe.domain.storyboard.model import ASSET_KINDS, CAMERAS, SHOTS
 from vidpipe.domain.storyboard.schema import schema
 
 CONFIG = settings.config_file("storyboard.schema.json").parent
-EXAMPLES = sorted(path for path in (CONFIG / "examples").rglob("*.yaml"))
+SETTINGS = ("rehearsal.yaml",)  # examples of settings, not of stories
+EXAMPLES = sorted(path for path in (CONFIG / "examples").rglob("*.yaml") if path.name not in SETTINGS)
 
 
 def example(name: str) -> Storyboard:

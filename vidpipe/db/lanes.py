@@ -1,0 +1,245 @@
+"""Lanes: how many takes a service is given at once, whose turn it is, and when it is left alone.
+
+A take waits in line (`queued`, not admitted) until its service's lane lets it go. The lane's row is the lock under
+which that is decided, so a service's limits hold over every worker of the cluster. Films share a lane by weight: the
+next place goes to the film that has the fewest takes in flight for its weight, 2 ^ (priority - 5); a film of
+priority 6 gets twice the places of one of 5, and none ever starves.
+
+A service that is down or out of quota pauses its lane: nothing is sent, and no try is counted. After the pause one
+take is let go to see; only when it is accepted do the others follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, aliased
+
+from vidpipe.db import projects, scenes
+from vidpipe.db.models import Attempt, Project, Scene, ServiceLane, Take
+from vidpipe.domain.states import PROJECT_RUNS, TakeState
+
+_MOST = 500  # takes let go at once where a service has no limit
+_MINUTE = timedelta(seconds=60)
+NORMAL = 5  # the priority of a film that was given none
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a service takes; None: as much as comes."""
+
+    operations: int | None = None  # in flight
+    per_minute: int | None = None  # orders
+
+    @property
+    def none(self) -> bool:
+        """Whether there is nothing to keep to."""
+        return self.operations is None and self.per_minute is None
+
+
+def lock(session: Session, service: str) -> ServiceLane:
+    """The lane, locked; made if it wasn't there."""
+    session.execute(insert(ServiceLane).values(service=service, strikes=0).on_conflict_do_nothing())
+    found = select(ServiceLane).where(ServiceLane.service == service).with_for_update()
+    return session.execute(found.execution_options(populate_existing=True)).scalar_one()
+
+
+def is_open(session: Session, service: str) -> bool:
+    """Whether takes may go on to a service without waiting in line, as far as pauses are concerned."""
+    held = select(ServiceLane.service).where(ServiceLane.service == service, ServiceLane.strikes > 0)
+    return session.execute(held).scalar_one_or_none() is None
+
+
+def somebody_waits(session: Session, service: str) -> datetime | None:
+    """The database's time if a take is in line at a service, else None."""
+    waiting = select(func.clock_timestamp()).where(exists(select(Take.id).where(*_in_line(service))))
+    return session.execute(waiting).scalar_one_or_none()
+
+
+def admit(session: Session, service: str, limits: Limits, at: datetime) -> Sequence[UUID]:
+    """Let takes go on to a service, as many as it has room for, the fairest first; they count as sent.
+
+    Asked again with the same `at` (the answer to the first commit was lost) it names the same takes again.
+    """
+    already = session.execute(select(Take.id).where(Take.service == service, Take.admitted_at == at)).scalars().all()
+    if already:
+        return already
+    lane = lock(session, service)
+    paused = select(ServiceLane.service).where(
+        ServiceLane.service == service, ServiceLane.paused_until > func.clock_timestamp()
+    )
+    if session.execute(paused).scalar_one_or_none() is not None:
+        return ()
+    room = _room(session, service, limits, probing=lane.strikes > 0)
+    if room <= 0:
+        return ()
+    statement = (
+        update(Take)
+        .where(Take.id.in_(_fairest(service, room)), *_in_line(service))
+        .values(admitted_at=at, sent_at=at, sends=0)
+        .returning(Take.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(statement).scalars().all()
+
+
+def _in_line(service: str) -> tuple[ColumnElement[bool], ...]:
+    due = or_(Take.due_at.is_(None), Take.due_at <= func.clock_timestamp())
+    return Take.service == service, Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None), due
+
+
+def in_flight() -> ColumnElement[bool]:
+    """SQL: the take holds a place of its service's lane."""
+    at_work = [str(TakeState.SUBMITTING), str(TakeState.SUBMITTED), str(TakeState.CANCELLING)]
+    let_go = and_(Take.state == str(TakeState.QUEUED), Take.admitted_at.is_not(None))
+    return or_(Take.state.in_(at_work), let_go)
+
+
+def _room(session: Session, service: str, limits: Limits, *, probing: bool) -> int:
+    most = [1 if probing else _MOST]
+    if probing:
+        most.append(1 - _count(session, Take.service == service, _on_its_way()))
+    if limits.operations is not None:
+        most.append(limits.operations - _count(session, Take.service == service, in_flight()))
+    if limits.per_minute is not None:
+        begun = _begun(session, service) + _count(session, Take.service == service, _on_its_way())
+        most.append(limits.per_minute - begun)
+    return min(most)
+
+
+def _on_its_way() -> ColumnElement[bool]:
+    """SQL: let go, and not answered yet."""
+    let_go = and_(Take.state == str(TakeState.QUEUED), Take.admitted_at.is_not(None))
+    return or_(let_go, Take.state == str(TakeState.SUBMITTING))
+
+
+def _count(session: Session, *which: ColumnElement[bool]) -> int:
+    return int(session.execute(select(func.count()).select_from(Take).where(*which)).scalar_one())
+
+
+def _begun(session: Session, service: str) -> int:
+    recent = select(func.count()).where(
+        Attempt.service == service, Attempt.created_at > func.clock_timestamp() - _MINUTE
+    )
+    return int(session.execute(recent).scalar_one())
+
+
+def _fairest(service: str, room: int) -> Select[tuple[UUID]]:
+    """The ids of at most `room` takes in line, in turn by what their films have in flight for their weight."""
+    flying = (
+        select(Take.project_id, func.count().label("flying"))
+        .where(Take.service == service, in_flight())
+        .group_by(Take.project_id)
+        .subquery()
+    )
+    first = (
+        select(Take.id, Take.created_at)
+        .where(Take.project_id == Project.id, *_in_line(service), scenes.buying())
+        .order_by(Take.created_at, Take.id)
+        .limit(room)
+        .correlate(Project)
+        .lateral()
+    )
+    turn = func.row_number().over(partition_by=Project.id, order_by=(first.c.created_at, first.c.id))
+    weight = func.power(literal(2.0), Project.priority - NORMAL)
+    line = (
+        select(first.c.id, first.c.created_at, ((func.coalesce(flying.c.flying, 0) + turn) / weight).label("share"))
+        .select_from(Project)
+        .join(first, true())
+        .outerjoin(flying, flying.c.project_id == Project.id)
+        .where(Project.state.in_([str(state) for state in PROJECT_RUNS]))
+        .subquery()
+    )
+    return select(line.c.id).order_by(line.c.share, line.c.created_at, line.c.id).limit(room)
+
+
+def pace(session: Session, service: str, limits: Limits) -> float:
+    """Seconds until an order may be given, 0 for now; the lane stays locked until the transaction ends."""
+    if limits.per_minute is None:
+        return 0.0
+    lock(session, service)
+    last = (
+        select(Attempt.created_at)
+        .where(Attempt.service == service, Attempt.created_at > func.clock_timestamp() - _MINUTE)
+        .order_by(Attempt.created_at.desc())
+        .limit(limits.per_minute)
+        .subquery()
+    )
+    oldest = func.min(last.c.created_at)
+    wait = func.extract("epoch", oldest + _MINUTE - func.clock_timestamp())
+    count, seconds = session.execute(select(func.count(), wait).select_from(last)).one()
+    return max(0.01, float(seconds)) if count >= limits.per_minute else 0.0
+
+
+def pause(session: Session, service: str, reason: str, *, seconds: float | None, first: float, most: float) -> None:
+    """Leave a service alone for `seconds`, else for a pause that doubles from `first` up to `most`.
+
+    What was let go and not sent goes back into line. Somebody who meets the fault while the lane is paused already
+    changes nothing.
+    """
+    lane = lock(session, service)
+    now = func.clock_timestamp()
+    doubled = min(first * 2.0 ** min(lane.strikes, 30), most)
+    until = now + timedelta(seconds=max(seconds or 0.0, doubled))
+    session.execute(
+        update(ServiceLane)
+        .where(
+            ServiceLane.service == service, or_(ServiceLane.paused_until.is_(None), ServiceLane.paused_until <= now)
+        )
+        .values(
+            paused_until=until, strikes=ServiceLane.strikes + 1, reason=reason,
+            paused_since=case((ServiceLane.strikes > 0, ServiceLane.paused_since), else_=now),
+        )
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    back_in_line(session, Take.service == service)
+
+
+def back_in_line(session: Session, *which: ColumnElement[bool]) -> None:
+    """Takes that were let go and that nobody has begun to order wait for their turn again."""
+    let_go = select(Take.id).where(
+        Take.state == str(TakeState.QUEUED), Take.admitted_at.is_not(None), Take.lease_token.is_(None), *which
+    )
+    session.execute(
+        update(Take)
+        .where(Take.id.in_(let_go.with_for_update(skip_locked=True)))
+        .values(admitted_at=None, sent_at=None, sends=0)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def reopen(session: Session, service: str) -> None:
+    """The service took an order: its lane is open again."""
+    session.execute(
+        update(ServiceLane)
+        .where(ServiceLane.service == service, ServiceLane.strikes > 0)
+        .values(paused_until=None, paused_since=None, strikes=0, reason=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def waited_too_long(session: Session, service: str, patience: float) -> Sequence[tuple[UUID, str]]:
+    """Takes in line at a service that has been away for longer than `patience` seconds, and why it is away.
+
+    Only those whose scene has another service to fall back to; the others wait.
+    """
+    elsewhere = aliased(Scene)
+    found = (
+        select(Take.id, ServiceLane.reason)
+        .join(ServiceLane, ServiceLane.service == Take.service)
+        .join(elsewhere, elsewhere.id == Take.scene_id)
+        .where(
+            *_in_line(service),
+            ServiceLane.paused_since < func.clock_timestamp() - timedelta(seconds=patience),
+            elsewhere.fallback != "",
+            func.split_part(elsewhere.fallback, "/", 1) != service,
+            projects.runs(Take.project_id),
+        )
+        .limit(_MOST)
+    )
+    return [(take_id, reason or "it is away") for take_id, reason in session.execute(found)]

@@ -1,0 +1,125 @@
+"""What every purchase goes through, before its call and after it: bounds, intent, and what is written of the answer.
+
+Before: whether the film's budget and the scene's bound allow it; the intent with its token and its reservation.
+After: that it was accepted, whoever holds the lease by then and whatever became of the take meanwhile; or that it
+surely was not. What is unclear keeps its reservation until it is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from vidpipe.db import lanes, money, projects
+from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
+from vidpipe.db.transitions import advance_many, born
+from vidpipe.domain.selection import Fault
+from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
+from vidpipe.errors import Stale
+
+
+@dataclass(frozen=True)
+class TooDear:
+    """It would cost more than the film or the scene may."""
+
+    fault: Fault
+    reason: str
+
+
+def price_of(per_second: Decimal, seconds: float, clips: int) -> Decimal:
+    """US dollars for `clips` clips of `seconds` each, to the millionth."""
+    return (per_second * Decimal(str(seconds)) * clips).quantize(Decimal("0.000001"))
+
+
+def too_dear(session: Session, project: Project, take: Take, price: Decimal) -> TooDear | None:
+    """Whether `price` US dollars more are too much, by what is settled and what is reserved; the film is locked."""
+    if not price:
+        return None
+    if project.budget is not None:
+        film = money.spent(session, project.id)
+        if film.committed + price > project.budget:
+            return TooDear(Fault.BUDGET, _words("the film's budget", project.budget, film, price))
+    scene = session.get_one(Scene, take.scene_id)
+    if scene.max_cost is not None:
+        spent = money.spent_on_version(session, scene.id, take.version)
+        if spent.committed + price > scene.max_cost:
+            return TooDear(Fault.COST, _words(f"what {scene.label} may cost", scene.max_cost, spent, price))
+    return None
+
+
+def _words(what: str, bound: Decimal, balance: money.Balance, price: Decimal) -> str:
+    reserved = f" and ${balance.open:.2f} reserved" if balance.open else ""
+    return f"{what} is ${bound:.2f}: ${balance.settled:.2f} spent{reserved}, and this take would cost ${price:.2f}"
+
+
+def running(session: Session, project_id: UUID, *, counted: bool) -> Project | None:
+    """The film, if it is being worked on, held as it is until the transaction ends; None otherwise.
+
+    `counted`: its money is about to be counted, so nobody else may reserve meanwhile.
+    """
+    if counted:
+        project = projects.lock(session, project_id)
+        return project if project.state in PROJECT_RUNS else None
+    return projects.get(session, project_id) if projects.keep_running(session, project_id) else None
+
+
+def accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout: float) -> UUID | None:
+    """Write the operation's name; the take that is watched for it, None where that was written before.
+
+    Whoever holds the lease, and whatever became of the take. Where it has another operation meanwhile (its order
+    was given up as lost and given again), this one becomes a take of its own.
+    """
+    lanes.reopen(session, take.service)
+    found = select(Take).where(Take.id == take.id).with_for_update(key_share=True)
+    now = session.execute(found.execution_options(populate_existing=True)).scalar_one()
+    known = select(Attempt.id).where(Attempt.id == attempt.id, Attempt.outcome == "accepted")
+    if session.execute(known).scalar_one_or_none() is not None:
+        return None
+    money.end_attempt(session, attempt.id, "accepted", operation=name)
+    values = {"operation": name, "submitted_at": func.clock_timestamp(), "deadline_at": _in(timeout)}
+    if now.operation is not None or TakeState(now.state) not in sources(Entity.TAKE, "accepted"):
+        return _take_of_its_own(session, now, attempt, values)
+    advance_many(session, Entity.TAKE, [take.id], "accepted", reason=name, fault=None, ended_at=None, **values)
+    return take.id
+
+
+def _in(seconds: float) -> Any:
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+def _take_of_its_own(session: Session, take: Take, attempt: Attempt, values: dict[str, Any]) -> UUID:
+    same = (Take.scene_id == take.scene_id, Take.version == take.version, Take.round == take.round)
+    slot = session.execute(select(func.max(Take.slot) + 1).where(*same)).scalar_one()
+    other = Take(
+        id=uuid4(), project_id=take.project_id, scene_id=take.scene_id, version=take.version, round=take.round,
+        slot=slot, service=take.service, model=take.model, count=take.count, seed=take.seed, prompt=take.prompt,
+        request=take.request, policy_level=take.policy_level, state=str(TakeState.SUBMITTED),
+        sent_at=func.clock_timestamp(), admitted_at=take.admitted_at, **values,
+    )  # fmt: skip
+    session.add(other)
+    session.flush()
+    born(session, other, f"take {take.round}.{take.slot} was accepted a second time, as {values['operation']}")
+    price = session.get_one(Purchase, attempt.purchase_id).price
+    purchase = money.purchase_of(session, money.order_of(other, price))
+    session.execute(
+        update(Attempt)
+        .where(Attempt.id == attempt.id)
+        .values(purchase_id=purchase.id)
+        .execution_options(synchronize_session=False)
+    )
+    return other.id
+
+
+def end(session: Session, take: Take, event: str, *, reason: str, sent: bool = True, **values: Any) -> None:
+    """Move a take on whose call came to nothing; raises Stale where it has moved on by itself."""
+    moved = advance_many(
+        session, Entity.TAKE, [take.id], event, states=[TakeState.SUBMITTING], reason=reason, sent=sent,
+        last_error=reason, **values,
+    )  # fmt: skip
+    if not moved:
+        raise Stale(f"take {take.id} moved on while it was being submitted")

@@ -1,0 +1,206 @@
+"""uncertain: orders of which nobody knows what became, laid before a person and answered by one.
+
+    found NAME     the service did take it: it is watched under that name, and what it brings is kept
+    lost           it did not: its reservation is free, and the take is ordered again where its scene still wants it
+    billed AMOUNT  it did and brought nothing: what it cost is entered
+    resubmit       order again now, at the risk of paying twice; the first order keeps its reservation
+
+Each may be said twice. An answer that turns out wrong harms nothing that was bought: an order that was called lost
+and is delivered after all joins its scene as another candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from vidpipe.db import money, scenes
+from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
+from vidpipe.db.transitions import advance, advance_many
+from vidpipe.domain.selection import Fault
+from vidpipe.domain.states import Entity, TakeState
+from vidpipe.errors import UserError
+from vidpipe.pipeline import purchase
+from vidpipe.pipeline.deps import Deps
+
+_LEAST = 4  # characters of a token that name it
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """One order of unknown fate."""
+
+    token: UUID  # what it was sent with, and what `vidpipe uncertain` calls it
+    project_id: UUID
+    film: str
+    scene: str
+    take: str  # '1.2': round and slot
+    take_state: str
+    service: str
+    model: str
+    price: Decimal  # US dollars it may have cost
+    since: datetime
+    operation: str | None  # the service's name, where only the bill is unknown
+    detail: str
+    prompt: str
+    asked: bool  # the service is still being asked; a person need not do anything yet
+
+
+def listed(deps: Deps, project_id: UUID | None = None) -> Sequence[Unknown]:
+    """Every order of unknown fate, oldest first; of one film or of all."""
+    which = (Project.id == project_id,) if project_id else ()
+    return deps.db.run(lambda session: [_unknown(*row) for row in session.execute(_rows(*which))])
+
+
+def named(deps: Deps, words: str) -> Unknown:
+    """The one whose token begins with `words`; raises UserError where there is none, or several."""
+    return deps.db.run(lambda session: _named(session, words))
+
+
+def found(deps: Deps, words: str, name: str) -> str:
+    """The service took the order and calls it `name`. Says what happened."""
+
+    def work(session: Session) -> str:
+        one, take, attempt = _open(session, words)
+        if not name.strip():
+            raise UserError("the operation's name is missing", remedy="The service's console or bill shows it.")
+        timeout = deps.capabilities(take.service, take.model).timeout_seconds
+        if one.operation is not None:
+            _watch_again(session, take, timeout)
+        else:
+            purchase.accepted(session, take, attempt, name.strip(), timeout)
+        return f"{_words(one)} is watched as {name.strip()}"
+
+    return deps.db.run(work)
+
+
+def lost(deps: Deps, words: str) -> str:
+    """The service never took the order, and will not bill it. Says what happened."""
+
+    def work(session: Session) -> str:
+        one, take, attempt = _open(session, words)
+        if one.operation is None:
+            money.end_attempt(session, attempt.id, "lost", detail="a person found that it was never accepted")
+        money.release(session, attempt)
+        return f"{_words(one)} was not bought; {_given_up(session, take, 'a person says that it was never accepted')}"
+
+    return deps.db.run(work)
+
+
+def billed(deps: Deps, words: str, amount: Decimal) -> str:
+    """The service billed the order and nothing will come of it. Says what happened."""
+
+    def work(session: Session) -> str:
+        one, take, attempt = _open(session, words)
+        if one.operation is None:
+            money.end_attempt(
+                session, attempt.id, "lost", detail="a person found that it was billed and brought nothing"
+            )
+        money.enter(session, session.get_one(Purchase, attempt.purchase_id), attempt.id, "settle", amount)
+        return f"{_words(one)} cost ${amount:.2f}; {_given_up(session, take, 'a person says that it brought nothing')}"
+
+    return deps.db.run(work)
+
+
+def resubmit(deps: Deps, words: str) -> str:
+    """Order again, whatever became of the first. Says what happened."""
+
+    def work(session: Session) -> str:
+        one, take, _ = _open(session, words)
+        if take.state != TakeState.UNCERTAIN:
+            return f"{_words(one)} was ordered again already; it stays on this list until its fate is known"
+        reason = "a person has it ordered again"
+        if one.operation is not None or not _wanted(session, take):
+            raise UserError(
+                f"{_words(one)} is not wanted any more", remedy="Say `found`, `lost` or `billed` when you know."
+            )
+        advance(session, take, "not_accepted", reason=reason, sent=False)
+        return f"{_words(one)} is ordered again; the first order stays on this list until its fate is known"
+
+    return deps.db.run(work)
+
+
+def _rows(*which: ColumnElement[bool]) -> Any:
+    unsure = Attempt.outcome == "unclear"
+    bill_unknown = and_(Take.state == str(TakeState.UNCERTAIN), Attempt.operation == Take.operation)
+    return (
+        select(Attempt, Purchase, Take, Scene, Project)
+        .join(Purchase, Purchase.id == Attempt.purchase_id)
+        .join(Take, Take.id == Purchase.take_id)
+        .join(Scene, Scene.id == Take.scene_id)
+        .join(Project, Project.id == Take.project_id)
+        .where(or_(unsure, bill_unknown), *which)
+        .order_by(Attempt.created_at, Attempt.id)
+    )
+
+
+def _unknown(attempt: Attempt, order: Purchase, take: Take, scene: Scene, project: Project) -> Unknown:
+    return Unknown(
+        token=attempt.token, project_id=project.id, film=project.title, scene=scene.label,
+        take=f"{take.round}.{take.slot}", take_state=take.state, service=take.service, model=take.model,
+        price=order.price, since=attempt.created_at, operation=attempt.operation,
+        detail=take.last_error or attempt.detail or "", prompt=take.prompt,
+        asked=take.state == TakeState.UNCERTAIN and take.due_at is not None,
+    )  # fmt: skip
+
+
+def _named(session: Session, words: str) -> Unknown:
+    return _unknown(*_row(session, words))
+
+
+def _row(session: Session, words: str) -> Any:
+    wanted = words.strip().lower()
+    if len(wanted) < _LEAST:
+        raise UserError(f"{words!r} is too short", remedy=f"Give at least {_LEAST} characters of the order's token.")
+    fits = session.execute(_rows(cast(Attempt.token, String).startswith(wanted, autoescape=True)).limit(2)).all()
+    if len(fits) > 1:
+        raise UserError(f"{words!r} fits several orders", remedy="Give more of the token.")
+    if fits:
+        return fits[0]
+    known = select(Attempt.outcome).where(cast(Attempt.token, String).startswith(wanted, autoescape=True)).limit(1)
+    outcome = session.execute(known).scalar_one_or_none()
+    if outcome is not None:
+        raise UserError(f"the order {words} is not uncertain: it was {outcome.replace('_', ' ')}")
+    raise UserError(f"there is no order {words!r}", remedy="`vidpipe uncertain list` shows those of unknown fate.")
+
+
+def _open(session: Session, words: str) -> tuple[Unknown, Take, Attempt]:
+    """The order, with its scene locked against others who decide about it."""
+    scene_id = _row(session, words)[3].id
+    scenes.lock(session, scene_id)
+    session.expire_all()
+    attempt, order, take, scene, project = _row(session, words)
+    return _unknown(attempt, order, take, scene, project), take, attempt
+
+
+def _watch_again(session: Session, take: Take, timeout: float) -> None:
+    later = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, timeout)
+    advance_many(session, Entity.TAKE, [take.id], "accepted", fault=None, ended_at=None, deadline_at=later)
+
+
+def _wanted(session: Session, take: Take) -> bool:
+    wanted = select(Take.id).where(Take.id == take.id, scenes.buying())
+    return session.execute(wanted).scalar_one_or_none() is not None
+
+
+def _given_up(session: Session, take: Take, reason: str) -> str:
+    """End a take that waited for this answer, unless another order of it is of unknown fate too."""
+    if take.state != TakeState.UNCERTAIN:
+        return "its take has gone on meanwhile"
+    if money.unsure(session, take):
+        return "another order of its take is of unknown fate too"
+    advance(
+        session, take, "lost", reason=reason, last_error=reason, fault=str(Fault.LOST), ended_at=func.clock_timestamp()
+    )
+    return "its scene goes on" if _wanted(session, take) else "its scene does not want it any more"
+
+
+def _words(one: Unknown) -> str:
+    return f"{one.film}, {one.scene}, take {one.take}"
