@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from vidpipe import logs
 from vidpipe.settings import Settings, config_file, load, read_yaml
 
 
@@ -15,7 +16,7 @@ def make_app(settings: Settings) -> Celery:
     """An app for these settings."""
     celery = Celery("vidpipe", broker=settings.broker_url, backend=settings.broker_url)
     celery.conf.update(read_yaml(config_file("celery.yaml")))
-    celery.conf.imports = ("tasks.route", "tasks.ticks")
+    celery.conf.imports = ("tasks.route", "tasks.ticks", "tasks.heartbeat", "tasks.metrics", "tasks.stopping")
     celery.conf.beat_schedule = _schedule(settings)
     return celery
 
@@ -33,9 +34,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
 
 @setup_logging.connect
 def _logging(**_: Any) -> None:
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname).1s %(name)s %(threadName)s: %(message)s", force=True
-    )
+    logs.set_up(as_json=settings.log_format == "json", secrets=settings.secrets)
     for noisy in ("celery.app.trace", "celery.worker.strategy", "httpx", "kombu", "amqp"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # Beat says every wave it sends, several a second.

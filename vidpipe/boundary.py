@@ -1,18 +1,35 @@
 """The line between a transaction and slow work: claim, then work, then record; never work in between.
 
 `db.engine` marks the time a transaction is open on a thread; whatever is slow (a service call, ffmpeg, a
-model, the media store) names itself with `slow()` when it begins. Meeting both at once raises, in production
-as in tests: a lock held across a network call is how pipelines stand still.
+model, the media store) names itself with `slow()`. Meeting both at once raises, in production as in tests: a lock
+held across a network call is how pipelines stand still.
+
+Each commit, slow call and send is crossed twice, before and after, and at every crossing a process may die without
+harm. To prove that, `arm` has the crossings of the pipeline and its tasks recorded, and the process killed at one
+of them. Only `vidpipe.settings` can ask for it, by two variables and a file that is there already; without them a
+crossing is one look at a variable.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager, nullcontext
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from types import FrameType
+from typing import ParamSpec, TypeVar
 
 from vidpipe.errors import TransactionOpen
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _thread = threading.local()
 
 
@@ -26,7 +43,119 @@ def transaction_open() -> Iterator[None]:
         _thread.depth -= 1
 
 
-def slow(what: str) -> None:
-    """Declare that slow work begins here; raises TransactionOpen inside a transaction."""
-    if getattr(_thread, "depth", 0):
-        raise TransactionOpen(f"{what} was begun while a database transaction was open")
+class slow(ContextDecorator):
+    """Declare that slow work begins here; raises TransactionOpen inside a transaction.
+
+    As a context or a decorator it says also when the work is over, and so is two crossings.
+    """
+
+    def __init__(self, what: str) -> None:
+        if getattr(_thread, "depth", 0):
+            raise TransactionOpen(f"{what} was begun while a database transaction was open")
+        self._what = what
+        self._place = _place(sys._getframe(1)) if _watch is not None else ""
+        self._outside: Token[bool] | None = None
+
+    def _recreate_cm(self) -> slow:
+        return slow(self._what)
+
+    def __enter__(self) -> None:
+        if self._place and not _within.get():  # what is slow inside of something slow is a part of it
+            cross(self._place, "before")
+            self._outside = _within.set(True)
+
+    def __exit__(self, *raised: object) -> None:
+        if self._outside is not None:
+            _within.reset(self._outside)
+            cross(self._place, "after")
+
+
+_within: ContextVar[bool] = ContextVar("within", default=False)
+
+
+def slowly(what: str) -> Callable[[Callable[P, Iterator[T]]], Callable[P, Iterator[T]]]:
+    """The same for what gives one thing after another: it begins with the first and is over after the last."""
+
+    def decorated(listing: Callable[P, Iterator[T]]) -> Callable[P, Iterator[T]]:
+        @wraps(listing)
+        def crossed(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+            slow(what)
+            with crossing():
+                yield from listing(*args, **kwargs)
+
+        return crossed
+
+    return decorated
+
+
+def crossing(above: int = 0) -> AbstractContextManager[None]:
+    """Something that others see: a crossing before it, and one after it. It is the caller's, or of one `above` it."""
+    return _NOTHING if _watch is None else _crossing(_place(sys._getframe(1 + above)))
+
+
+@contextmanager
+def _crossing(place: str) -> Iterator[None]:
+    cross(place, "before")
+    yield
+    cross(place, "after")
+
+
+_NOTHING = nullcontext()
+
+# Who is worth naming: the steps and their tasks, and what renews their leases.
+_NAMED = ("vidpipe.pipeline.", "vidpipe.db.leases", "tasks.")
+
+
+@dataclass
+class _Watch:
+    """Writes crossings down, and ends this process at one."""
+
+    record: Path
+    name: str  # of the crossing to die at; empty: none
+    times: int
+    seen: Counter[str] = field(default_factory=Counter)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cross(self, name: str) -> None:
+        with self.lock, self.record.open("a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
+            file.flush()
+            self.seen[name] += 1
+            if name == self.name and self.seen[name] == self.times:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+_watch: _Watch | None = None
+
+
+def arm(record: Path, die_at: str = "") -> None:
+    """From now on write every crossing's name to `record`, and die at one: NAME, or NAME:N for the N-th of that name.
+
+    A name is MODULE.FUNCTION@LINE:before or :after, for example `pipeline.submit._work@73:after`.
+    """
+    global _watch
+    name, _, number = die_at.rpartition(":")
+    times = int(number) if number.isdecimal() else 1
+    _watch = _Watch(record, name if number.isdecimal() else die_at, times)
+
+
+def cross(place: str, side: str) -> None:
+    """Pass a line."""
+    if _watch is not None and place:
+        _watch.cross(f"{place}:{side}")
+
+
+def here() -> str:
+    """The name of the place that is calling; empty where nothing is watched."""
+    return _place(sys._getframe(1)) if _watch is not None else ""
+
+
+def _place(frame: FrameType | None) -> str:
+    """The nearest function that is worth naming, upwards from `frame`."""
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith(_NAMED):
+            parts = [part for part in frame.f_code.co_qualname.split(".") if not part.startswith("<")]
+            return f"{module.removeprefix('vidpipe.')}.{'.'.join(parts)}@{frame.f_lineno}"
+        frame = frame.f_back
+    return ""

@@ -37,6 +37,7 @@ COMMANDS = {
     "cancel": ("steer", "end a film"),
     "retry": ("steer", "make a scene again, or everything that is blocked"),
     "skip": ("steer", "leave a scene out of its film"),
+    "money": ("money", "what films have cost, by scene, take and candidate"),
     "budget": ("steer", "give a film another budget"),
     "priority": ("steer", "let a film go before others where a service is busy"),
     "uncertain": ("uncertain", "orders of which nobody knows what became, and what is to be done"),

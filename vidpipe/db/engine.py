@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from vidpipe.boundary import transaction_open
+from vidpipe.boundary import cross, here, transaction_open
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -40,8 +40,11 @@ class Database:
 
         Nothing slow may run inside (`boundary.slow` checks).
         """
+        place = here()
         with transaction_open(), self._sessions.begin() as session:
             yield session
+            cross(place, "before")
+        cross(place, "after")
 
     def run(self, work: Callable[[Session], T], *, patience: float = 30.0) -> T:
         """`work(session)` in one transaction.

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db.engine import Database
 from vidpipe.db.models import Workable
+from vidpipe.domain.states import TakeState
 from vidpipe.settings import Timing
 
 Row = TypeVar("Row", bound=Workable)
@@ -95,6 +96,17 @@ def release(session: Session, model: type[Workable], row_id: UUID, lease: UUID) 
     )
 
 
+def _end(session: Session, model: type[Workable], leases: list[UUID]) -> int:
+    ended = session.execute(
+        update(model)
+        .where(model.lease_token.in_(leases), model.state != str(TakeState.SUBMITTING))
+        .values(lease_token=None, lease_until=None, lease_by=None, sent_at=None, sends=0)
+        .returning(model.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(ended.all())
+
+
 class LeaseKeeper:
     """Renews the leases of what this process is working on; one thread, asleep while nothing runs long."""
 
@@ -123,6 +135,21 @@ class LeaseKeeper:
     def stop(self) -> None:
         """End the thread; leases then run out by themselves."""
         self._stop.set()
+
+    def hand_back(self) -> int:
+        """End every lease that is held here, for this process will not finish in time; how many rows that were.
+
+        Their next step is sent at once by the sweep. What is being bought is not handed back: whoever takes over
+        could only ask about it, and the answer is on its way here.
+        """
+        self.stop()
+        with self._lock:
+            held = dict(self._held)
+        count = 0
+        for model in set(held.values()):
+            leases = [lease for lease, owner in held.items() if owner is model]
+            count += self._db.run(lambda session, m=model, ids=leases: _end(session, m, ids))  # type: ignore[misc]
+        return count
 
     def _beat(self) -> None:
         while not self._stop.wait(self._timing.heartbeat):

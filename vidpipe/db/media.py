@@ -36,7 +36,7 @@ class Named:
 
 
 def named(session: Session) -> Iterator[Named]:
-    """Every name, some of them several times, without holding them all."""
+    """Every name, some of them several times, the best one first; without holding them all."""
     for statement in _statements():
         for key, where, row_id, size, sha256 in session.execute(statement, execution_options={"yield_per": _PAGE}):
             yield Named(str(key), f"{where} {row_id}", size, sha256)
@@ -56,7 +56,7 @@ def films(session: Session) -> set[str]:
 
 
 def _to_come(session: Session) -> Iterator[Named]:
-    """A clip is stored before its row says so: if its worker dies in between, it is found there and not fetched again."""
+    """A clip is stored before its row says so: where its worker died in between, it is found and not fetched again."""
     candidate = GenerationCandidate
     open_ones = select(candidate.project_id, candidate.scene_id, candidate.take_id, candidate.number).where(
         candidate.state.not_in([str(state) for state in CANDIDATE_ENDED])
@@ -68,13 +68,15 @@ def _to_come(session: Session) -> Iterator[Named]:
 
 
 def _statements() -> Iterator[Select[Any]]:
-    for table in Base.metadata.sorted_tables:
-        for column in table.columns:
-            if isinstance(column.type, JSONB) and column.name not in _STRANGERS:
-                found = func.jsonb_path_query(column, cast(literal(_LIKE_A_KEY), JSONPATH), type_=JSONB)
-                yield _statement(table, column, found)
-            elif isinstance(column.type, Text) and (column.name == "key" or column.name.endswith("_key")):
-                yield _statement(table, column, column).where(column.like("%/%"))
+    """Columns that are for it come first, since they tell best whose an object is."""
+    columns = [(table, column) for table in Base.metadata.sorted_tables for column in table.columns]
+    for table, column in columns:
+        if isinstance(column.type, Text) and (column.name == "key" or column.name.endswith("_key")):
+            yield _statement(table, column, column).where(column.like("%/%"))
+    for table, column in columns:
+        if isinstance(column.type, JSONB) and column.name not in _STRANGERS:
+            found = func.jsonb_path_query(column, cast(literal(_LIKE_A_KEY), JSONPATH), type_=JSONB)
+            yield _statement(table, column, found)
 
 
 def _statement(table: Table, column: Column[Any], found: ColumnElement[Any]) -> Select[Any]:

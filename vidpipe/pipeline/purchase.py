@@ -31,11 +31,6 @@ class TooDear:
     reason: str
 
 
-def price_of(per_second: Decimal, seconds: float, clips: int) -> Decimal:
-    """US dollars for `clips` clips of `seconds` each, to the millionth."""
-    return (per_second * Decimal(str(seconds)) * clips).quantize(Decimal("0.000001"))
-
-
 def too_dear(session: Session, project: Project, take: Take, price: Decimal) -> TooDear | None:
     """Whether `price` US dollars more are too much, by what is settled and what is reserved; the film is locked."""
     if not price:

@@ -22,6 +22,7 @@ from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.leases import park, release
 from vidpipe.db.models import Attempt, Scene, Take
 from vidpipe.db.transitions import advance
+from vidpipe.domain.pricing import Price
 from vidpipe.domain.requests import FootageCut, Reference, VideoRequest
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TakeState
@@ -45,7 +46,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         request = _request(deps, take, media)
         able = deps.capabilities(take.service, take.model)
         service = deps.service(take.service)
-        price = purchase.price_of(able.price_per_second, request.duration, take.count)
+        price = Price(able.price_per_second).of(request.duration, take.count)
         latest = time.clock_gettime(_CLOCK) + BEGIN_WITHIN
         begun = deps.db.run(lambda session: _begin(session, deps, take, lease, price))
         if begun is None:
