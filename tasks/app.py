@@ -23,7 +23,9 @@ def make_app(settings: Settings) -> Celery:
 
 def _schedule(settings: Settings) -> dict[str, Any]:
     """A wave a service, so that one that hangs delays no other; a sweep. Late ticks find nothing due."""
-    options = {"queue": "tick", "expires": 120}
+    # Without `ignore_result` beat, which knows no task, would wait for the result of every tick: one subscription more
+    # at the broker each, for ever, and 20 s of trying to renew them all when a broker that was away is back.
+    options = {"queue": "tick", "expires": 120, "ignore_result": True}
     timing = settings.timing
     waves = {
         f"wave {name}": {"task": "wave", "schedule": timing.wave_every, "args": (name,), "options": options}

@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+import socket
+from typing import Any
+
+from celery.signals import after_task_publish
+
 from tasks.app import make_app, settings
+from tasks.signature import Signature
+from vidpipe import heartbeat
+
+log = logging.getLogger(__name__)
 
 app = make_app(settings)
 app.conf.imports = ()
+_signed = 0.0  # when, by heartbeat.clock
+_signature = Signature(f"beat@{socket.gethostname()}")
+
+
+@after_task_publish.connect
+def _sign(**_: Any) -> None:
+    """The sign of life of beat (`vidpipe health beat`): the broker took a tick."""
+    global _signed
+    now = heartbeat.clock()
+    if now - _signed < heartbeat.EVERY:
+        return
+    _signed = now
+    life = heartbeat.Heartbeat(at=now, threads=1)
+    _signature.sign(("beat",), life)
+    try:
+        life.write(settings.home, "beat")
+    except OSError as error:
+        log.warning("the sign of life cannot be written: %s", error)

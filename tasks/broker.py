@@ -1,12 +1,43 @@
-"""Which broker this is: its epoch changes when messages may have been lost."""
+"""What the broker is asked: who it is, since messages may have been lost, and how long its messages wait."""
 
 from __future__ import annotations
 
+import json
+import time
+from typing import Any
 from uuid import uuid4
+
+from celery.signals import before_task_publish
 
 from tasks.app import app
 
 SENTINEL = "vidpipe:epoch"  # a key that goes when the broker's memory goes
+
+
+_QUEUES = ("io", "gpu")
+
+
+@before_task_publish.connect
+def _say_when(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    """Every message says when it was sent (seconds since 1970, by its sender's clock)."""
+    if headers is not None:
+        headers["sent"] = time.time()
+
+
+def backlog() -> float:
+    """How many seconds the oldest message in line has waited; 0 where none does.
+
+    Raises kombu's OperationalError where the broker is away. The clocks of the machines are compared here: one
+    that is wrong makes the sweep send too early, which costs work, or too late, which costs time, and no more.
+    """
+    oldest = time.time()
+    with app.connection_for_write() as connection:
+        client = connection.default_channel.client
+        for queue in _QUEUES:
+            first = client.lindex(queue, -1)  # kombu pushes on the left and takes from the right
+            if first is not None:
+                oldest = min(oldest, float(json.loads(first)["headers"].get("sent", oldest)))
+    return max(0.0, time.time() - oldest)
 
 
 def epoch() -> str:

@@ -30,6 +30,7 @@ from tasks.select import select
 from tasks.settle import settle
 from tasks.stitch import stitch
 from tasks.submit import submit
+from vidpipe.boundary import crossing
 from vidpipe.db.standing import Standing, standings
 from vidpipe.domain.states import (
     SCENE_ENDED,
@@ -132,7 +133,8 @@ def send(deps: Deps, refs: Refs) -> None:
     for row in deps.db.run(lambda session: standings(session, [(ref.entity, ref.id) for ref in refs])):
         segment = route(row)
         if segment is not None:
-            segment.apply_async(root_id=str(row.root_id))
+            with crossing():
+                segment.apply_async(root_id=str(row.root_id))
 
 
 follow_with(send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.app import app
 from tasks.base import StepTask, deps, follow
-from tasks.broker import epoch
+from tasks.broker import backlog, epoch
 from vidpipe.pipeline import poll
 from vidpipe.pipeline import sweep as net
 
@@ -18,4 +18,4 @@ def wave(service: str) -> None:
 @app.task(name="sweep", base=StepTask)
 def sweep() -> None:
     """Send again what is overdue."""
-    follow(net.sweep(deps(), epoch()))
+    follow(net.sweep(deps(), epoch(), backlog()))

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.object_store import ObjectStore, empty, object_store
 from vidpipe.cluster.embedded import Handle, start
 from vidpipe.cluster.options import ClusterOptions
 from vidpipe.db.engine import Database
 from vidpipe.pipeline.deps import Deps, open_deps
 from vidpipe.settings import Settings, Timing, load
+from vidpipe.storage.s3 import S3Storage
 
 # Where the suite was started in the background, Ctrl-C is ignored by it and by all that it starts, which then could
 # not be tested.
@@ -73,9 +75,25 @@ def settings(servers: Handle, database_url: str, tmp_path: Path) -> Settings:
     )  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real object store with an empty bucket and our policy."""
+    with object_store(tmp_path_factory.mktemp("objects")) as found:
+        yield found
+
+
+@pytest.fixture
+def bucket(object_server: ObjectStore, tmp_path: Path) -> Iterator[S3Storage]:
+    """The media store in its bucket, as the user who has our policy alone; emptied afterwards."""
+    store = S3Storage(object_server.address, tmp_path / "work", seconds=10.0)
+    yield store
+    empty(store)
+
+
 @pytest.fixture
 def deps(settings: Settings) -> Iterator[Deps]:
     """Everything a step needs, real."""
     found = open_deps(settings, worker="test")
+    found.storage.prepare()
     yield found
     found.close()

@@ -178,7 +178,12 @@ def buy(session: Session, take: Take, price: str, *, outcome: str = "accepted", 
         session.flush()
     earlier = session.execute(select(Attempt.id).where(Attempt.purchase_id == purchase.id)).all()
     attempt = Attempt(
-        purchase_id=purchase.id, service=take.service, number=len(earlier) + 1, token=uuid4(), deadline_at=at(5), outcome=outcome
+        purchase_id=purchase.id,
+        service=take.service,
+        number=len(earlier) + 1,
+        token=uuid4(),
+        deadline_at=at(5),
+        outcome=outcome,
     )
     session.add(attempt)
     session.flush()

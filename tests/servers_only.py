@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from vidpipe.cluster import processes, supervisor
 from vidpipe.cluster.layout import Layout
@@ -13,7 +14,7 @@ from vidpipe.cluster.processes import Plan
 def servers_plan(layout: Layout, options: ClusterOptions) -> Plan:
     """All servers and the migration, no workers."""
     whole = processes.plan(layout, options)
-    return Plan(whole.servers, (), whole.migration)
+    return replace(whole, workers=())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from types import FrameType
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from vidpipe.errors import TransactionOpen
 
@@ -125,7 +125,20 @@ class _Watch:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-_watch: _Watch | None = None
+class Watch(Protocol):
+    """Who is told of crossings."""
+
+    def cross(self, name: str) -> None:
+        """This process passes the line of that name, in one of its threads."""
+
+
+_watch: Watch | None = None
+
+
+def watch_with(watch: Watch) -> None:
+    """From now on tell `watch` of every crossing of this process."""
+    global _watch
+    _watch = watch
 
 
 def arm(record: Path, die_at: str = "") -> None:
@@ -133,10 +146,9 @@ def arm(record: Path, die_at: str = "") -> None:
 
     A name is MODULE.FUNCTION@LINE:before or :after, for example `pipeline.submit._work@73:after`.
     """
-    global _watch
     name, _, number = die_at.rpartition(":")
     times = int(number) if number.isdecimal() else 1
-    _watch = _Watch(record, name if number.isdecimal() else die_at, times)
+    watch_with(_Watch(record, name if number.isdecimal() else die_at, times))
 
 
 def cross(place: str, side: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Timing:
     resend_most: float = 900.0
     backoff: float = 2.0  # first pause after a transient fault, doubling each time
     backoff_most: float = 120.0
+    lane_patience: float = 600.0  # a service that is away for longer is left to those scenes that have no other
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,33 @@ class Settings:
     storage_kind: str = "folder"
     storage_root: Path = Path()
     signing_key: str = field(default="", repr=False)  # of links to media in a folder
+    s3_endpoint: str = ""  # host:port of the object store, for storage_kind s3
+    s3_public_endpoint: str = ""  # as browsers reach it, in signed links; empty: the same
+    s3_bucket: str = "vidpipe"
+    s3_access_key: str = field(default="", repr=False)
+    s3_secret_key: str = field(default="", repr=False)
+    s3_region: str = "us-east-1"
+    s3_secure: bool = True  # TLS
+    flower_login: str = field(default="", repr=False)  # USER:PASSWORD of Flower's page; empty: made up at its start
     default_service: str = "procedural"
     procedural_url: str = ""  # http+unix:// or http:// address of the local procedural service
+    service_urls: Mapping[str, str] = field(default_factory=dict)  # and of its further instances, by service
     timing: Timing = field(default_factory=Timing)
     services: Mapping[str, Any] = field(default_factory=dict)  # config/services.yaml and the user's additions
     tries: int = 3  # for transient faults, a row
+    log_format: str = "plain"  # or json
+    metrics_port: int | None = None  # where a worker shows its figures; 0: a free one, told in its log; None: nowhere
+    metrics_host: str = "127.0.0.1"
+    metrics_folder: Path | None = None  # of a worker that forks: what its children count; nobody else's
+    crossings: Path | None = None  # tests alone: where this process writes down what it crosses (vidpipe.boundary)
+    die_at: str = ""  # and the crossing at which it kills itself
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Whatever may hold a secret; logs leave it out."""
+        marked = [getattr(self, known.name) for known in fields(self) if not known.repr]
+        each = (list(value.values()) if isinstance(value, Mapping) else [value] for value in marked)
+        return tuple(str(value) for values in each for value in values if value)
 
     @property
     def work(self) -> Path:
@@ -118,8 +141,28 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, h
     key = home / SIGNING_KEY
     if key.is_file():
         options["signing_key"] = key.read_text(encoding="utf-8").strip()
+    if env.get("VIDPIPE_S3_ENDPOINT"):
+        options.pop("s3_credentials", None)  # they are of the server that the settings named
     options = merge(options, _from_environment(env))
-    return _settings(home, options, services)
+    services = merge(services, {"services": options.pop("services", {})})
+    return replace(_settings(home, options, services), **_crossings(env))
+
+
+def _crossings(env: Mapping[str, str]) -> dict[str, Any]:
+    """A test's wish that this process dies at a crossing. No file of settings can say so, and neither can one variable.
+
+    It takes both of them, and a file that was made before: whoever sets one of them by accident is told at the start.
+    """
+    record, die_at = env.get("VIDPIPE_CROSSINGS", ""), env.get("VIDPIPE_DIE_AT", "")
+    if not record and not die_at:
+        return {}
+    if not Path(record).is_file():
+        raise SetupError(
+            "VIDPIPE_DIE_AT and VIDPIPE_CROSSINGS are for tests: they have a process kill itself, and write down what"
+            f" it crosses to a file that is there already; {record or 'none'} is not",
+            remedy="Unset both.",
+        )
+    return {"crossings": Path(record).absolute(), "die_at": die_at}
 
 
 def _cluster_note(path: Path) -> dict[str, Any]:
@@ -137,13 +180,42 @@ _ENVIRONMENT = {
     "VIDPIPE_STORAGE": "storage_kind",
     "VIDPIPE_STORAGE_ROOT": "storage_root",
     "VIDPIPE_SIGNING_KEY": "signing_key",
+    "VIDPIPE_S3_ENDPOINT": "s3_endpoint",
+    "VIDPIPE_S3_PUBLIC_ENDPOINT": "s3_public_endpoint",
+    "VIDPIPE_S3_BUCKET": "s3_bucket",
+    "VIDPIPE_S3_ACCESS_KEY": "s3_access_key",
+    "VIDPIPE_S3_SECRET_KEY": "s3_secret_key",
+    "VIDPIPE_S3_CREDENTIALS": "s3_credentials",  # a JSON file of both: {"access_key": ..., "secret_key": ...}
+    "VIDPIPE_S3_REGION": "s3_region",
+    "VIDPIPE_S3_SECURE": "s3_secure",
     "VIDPIPE_PROCEDURAL_URL": "procedural_url",
+    "VIDPIPE_FLOWER_LOGIN": "flower_login",
     "VIDEO_PROVIDER": "default_service",
+    "VIDPIPE_LOG": "log_format",
+    "VIDPIPE_METRICS_PORT": "metrics_port",
+    "VIDPIPE_METRICS_HOST": "metrics_host",
+    "PROMETHEUS_MULTIPROC_DIR": "metrics_folder",  # named by prometheus_client
 }
 
 
+# Each a JSON object. The embedded cluster hands its processes the services that it runs, as it runs them: a file that
+# is changed meanwhile changes no price that is being charged.
+_OBJECTS = {"VIDPIPE_SERVICES": "services", "VIDPIPE_SERVICE_URLS": "service_urls"}
+
+
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
-    return {option: env[name] for name, option in _ENVIRONMENT.items() if env.get(name)}
+    found: dict[str, Any] = {option: env[name] for name, option in _ENVIRONMENT.items() if env.get(name)}
+    return found | {option: _object(name, env[name]) for name, option in _OBJECTS.items() if env.get(name)}
+
+
+def _object(name: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise SetupError(f"{name} is not JSON: {error}", remedy="Mend it or unset it.") from error
+    if not isinstance(found, dict):
+        raise SetupError(f"{name} should be a JSON object", remedy="Mend it or unset it.")
+    return found
 
 
 def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any]) -> Settings:
@@ -159,12 +231,69 @@ def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any
         storage_kind=str(options.get("storage_kind", "folder")),
         storage_root=Path(root),
         signing_key=str(options.get("signing_key", "")),
+        **_object_store(options),
+        flower_login=str(options.get("flower_login", "")),
         default_service=str(options.get("default_service", "procedural")),
         procedural_url=str(options.get("procedural_url", "")),
+        service_urls={str(name): str(url) for name, url in options.get("service_urls", {}).items()},
         timing=timing,
         services=services["services"],
         tries=int(options.get("tries", 3)),
+        **_watched(options),
     )
+
+
+def _watched(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How this process is watched: its log and its figures."""
+    log_format, port = options.get("log_format", "plain"), options.get("metrics_port")
+    if log_format not in ("plain", "json"):
+        raise SetupError(f"a log cannot be written as {log_format!r}", remedy="Set VIDPIPE_LOG to plain or json.")
+    if port is not None and not (str(port).isdecimal() and int(port) <= 65535):
+        raise SetupError(
+            f"{port!r} is no port to show metrics on",
+            remedy="Set VIDPIPE_METRICS_PORT to a number up to 65535; 0 takes a free one.",
+        )
+    return {
+        "log_format": log_format,
+        "metrics_port": None if port is None else int(port),
+        "metrics_host": str(options.get("metrics_host", "127.0.0.1")),
+        "metrics_folder": Path(options["metrics_folder"]) if options.get("metrics_folder") else None,
+    }
+
+
+def _object_store(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings say of the object store; keys that are given go before those in a file."""
+    found = {name: str(options[name]) for name in _OBJECT_STORE if options.get(name) not in (None, "")}
+    if options.get("s3_credentials"):
+        found = _credentials(Path(str(options["s3_credentials"]))) | found
+    secure = str(options.get("s3_secure", True)).lower()
+    if secure not in _YES + _NO:
+        raise SetupError(f"s3_secure (VIDPIPE_S3_SECURE) is {secure!r}", remedy="Write true or false.")
+    return {**found, "s3_secure": secure in _YES}
+
+
+_OBJECT_STORE = (
+    "s3_endpoint", "s3_public_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key", "s3_region",
+)  # fmt: skip
+_YES = ("true", "yes", "on", "1")
+_NO = ("false", "no", "off", "0")
+
+
+def _credentials(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"s3_access_key": str(found["access_key"]), "s3_secret_key": str(found["secret_key"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SetupError(
+            f"the keys of the object store cannot be read from {path}: {type(error).__name__}",  # not what it holds
+            remedy='It should hold {"access_key": ..., "secret_key": ...}.',
+        ) from error
+
+
+def store_in_environment(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The variables of the environment that say where media lie: they go before what a cluster's note says."""
+    env = os.environ if environ is None else environ
+    return tuple(name for name in _ENVIRONMENT if name.startswith(("VIDPIPE_STORAGE", "VIDPIPE_S3_")) and env.get(name))
 
 
 def child_environment(
@@ -180,4 +309,7 @@ def child_environment(
     env = os.environ if environ is None else environ
     kept = {name: value for name, value in env.items() if not name.startswith(without)}
     path = [part for part in (extra.get("PYTHONPATH"), env.get("PYTHONPATH")) if part]
-    return kept | dict(extra) | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
+    made = kept | dict(extra) | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
+    if made.get("VIDPIPE_CONFIG"):  # the child may work in another folder
+        made["VIDPIPE_CONFIG"] = str(Path(made["VIDPIPE_CONFIG"]).absolute())
+    return made

@@ -4,7 +4,8 @@ Both are made in one run on one embedded cluster, operations lasting the same ti
 
     ratio = film of N scenes / (one scene alone + the film's stitch)
 
-Run it as `scripts/bench/film`; `--json` for machines.
+Run it as `scripts/bench/film`; `--json` for machines. `--against` makes another film beside other ways of making
+it (against.py).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from scripts.bench import against
 from tasks.app import make_app
 from vidpipe.cluster import status
 from vidpipe.cluster.embedded import start
@@ -186,8 +188,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=45)
     parser.add_argument("--latency", type=float, default=10.0, help="seconds an operation lasts at the service")
+    parser.add_argument("--against", action="store_true", help="beside plain asyncio and DBOS, and the ideal schedule")
+    parser.add_argument("--rounds", type=int, default=3, help="of --against: how often each makes the film")
+    parser.add_argument("--gpu", type=int, default=2, help="of --against: threads of vidpipe's gpu worker")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    if args.against:
+        return against.main(args)
     with tempfile.TemporaryDirectory(prefix="vidpipe-bench-") as folder:
         found = run(Path(folder) / "home", args.scenes, args.latency)
     print(json.dumps(found, indent=1)) if args.json else say(found)

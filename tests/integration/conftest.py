@@ -20,6 +20,7 @@ from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.sweep import sweep
 
 AT_REST = {ProjectState.DONE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.WAITING, ProjectState.PAUSED}
+SEEDS = 60
 
 
 @pytest.fixture
@@ -59,3 +60,15 @@ def play(eager: Deps, tick: Callable[[], None]) -> Callable[[UUID], Project]:
         return found
 
     return until_at_rest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=SEEDS, help="how many films of chance are played")
+    parser.addoption("--seed", type=int, default=1, help="the first of them")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames and metafunc.module.__name__.endswith("test_hand"):
+        first = metafunc.config.getoption("--seed", 1)
+        count = metafunc.config.getoption("--seeds", SEEDS)
+        metafunc.parametrize("seed", range(first, first + count))

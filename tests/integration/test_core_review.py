@@ -23,7 +23,7 @@ from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, Vi
 from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.errors import Transient, Uncertain, UserError
 from vidpipe.media.info import DecodedClip
-from vidpipe.pipeline import control, poll, purchase, submit
+from vidpipe.pipeline import control, lane, poll, purchase, submit
 from vidpipe.pipeline.cancel import CANCEL
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.download import DOWNLOAD
@@ -162,7 +162,9 @@ def test_a_cancellation_reaches_the_service_though_the_wave_was_first(eager: Dep
 
 
 def test_a_film_that_is_paused_while_a_submit_is_made_ready_buys_nothing(eager: Deps, service: Scripted) -> None:
-    project_id, _, (take,) = generating(eager, {"state": "queued", "operation": None, "admitted_at": func.clock_timestamp()})
+    project_id, _, (take,) = generating(
+        eager, {"state": "queued", "operation": None, "admitted_at": func.clock_timestamp()}
+    )
 
     def open_late(*_: object) -> Scripted:
         control.pause(eager, project_id)
@@ -173,6 +175,7 @@ def test_a_film_that_is_paused_while_a_submit_is_made_ready_buys_nothing(eager: 
     now = fresh(eager, take)
     assert now.state == TakeState.QUEUED and now.lease_token is None
     control.resume(eager, project_id)
+    assert [ref.id for ref in lane.admit(eager, "procedural")] == [take.id]
     run(eager, submit.SUBMIT, take.id)
     assert len(service.submitted) == 1
 
@@ -284,7 +287,10 @@ def test_an_order_that_arrived_after_it_was_given_up_as_lost_is_reserved_until_i
         deps.db.run(lambda session, a=attempt, n=name: purchase.accepted(session, take, a, n, 600))  # type: ignore[misc]
     assert spent(deps, project_id) == (0, 4)
     bought = deps.db.run(lambda session: projects.takes(session, project_id))
-    assert [(one.slot, one.state, one.operation) for one in bought] == [(1, "submitted", "one"), (2, "submitted", "two")]
+    assert [(one.slot, one.state, one.operation) for one in bought] == [
+        (1, "submitted", "one"),
+        (2, "submitted", "two"),
+    ]
     for one, then in zip(bought, ((2, 2), (4, 0)), strict=True):
         deps.db.run(lambda session, t=one: money.settle(session, t, None))  # type: ignore[misc]
         assert spent(deps, project_id) == then

@@ -24,6 +24,7 @@ def test_a_clip_that_was_paid_for_waits_until_there_is_room_for_it(
 ) -> None:
     with small_disk(tmp_path / "small", 400) as folder:
         eager.storage = open_storage(replace(eager.settings, storage_root=folder / "media"))
+        eager.storage.prepare()
         filler = folder / "filler"
         filler.write_bytes(b"x" * 390_000)
         project_id = enroll(eager, story()).project_id

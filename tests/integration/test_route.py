@@ -63,7 +63,8 @@ def _put(session: Session, project_id: UUID, entity: Entity, state: str) -> None
         session.execute(update(Scene).where(Scene.id == scene.id).values(state="generating", round=1))
         take = Take(
             project_id=project_id, scene_id=scene.id, version=1, round=1, slot=1, service="procedural",
-            model="procedural-1", count=1, prompt=scene.prompt, operation=None if state in UNNAMED else "op-unknown", request={
+            model="procedural-1", count=1, prompt=scene.prompt,
+            operation=None if state in UNNAMED else "op-unknown", request={
                 "duration": 1.0, "width": 160, "height": 90, "fps": 12, "audio": True, "label": scene.label,
                 "negative_prompt": "", "shot": "", "camera": "", "footage": None, "references": [],
                 "first_frame": None, "last_frame": None,

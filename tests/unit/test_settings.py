@@ -9,7 +9,7 @@ import pytest
 
 from vidpipe.cluster.layout import prepare_home
 from vidpipe.errors import SetupError
-from vidpipe.settings import load
+from vidpipe.settings import child_environment, load
 
 
 def test_the_environment_goes_before_the_cluster_and_that_before_the_defaults(tmp_path: Path) -> None:
@@ -50,9 +50,102 @@ def test_a_users_own_file_adds_services_and_changes_defaults(tmp_path: Path) -> 
     assert found.timing.lease == 30 and {"mine", "procedural"} <= set(found.services)
 
 
+def test_what_the_cluster_runs_goes_before_the_users_file_and_the_environment_before_that(tmp_path: Path) -> None:
+    def price(env: dict[str, str]) -> str:
+        found = load({"VIDPIPE_HOME": str(tmp_path), **env})
+        assert found.services["procedural"]["default_model"] == "procedural-1", "the rest stays"
+        return str(found.services["procedural"]["models"]["procedural-1"]["price_per_second"])
+
+    def priced(amount: str) -> dict[str, object]:
+        return {"procedural": {"models": {"procedural-1": {"price_per_second": amount}}}}
+
+    own = tmp_path / "own.yaml"
+    own.write_text(json.dumps({"services": priced("0.1")}))
+    assert price({"VIDPIPE_CONFIG": str(own)}) == "0.1"
+    (tmp_path / "cluster.json").write_text(
+        json.dumps({"settings": {"services": priced("0.2"), "service_urls": {"backup": "http://x"}}})
+    )
+    assert price({"VIDPIPE_CONFIG": str(own)}) == "0.2"
+    assert price({"VIDPIPE_SERVICES": json.dumps(priced("0.3"))}) == "0.3"
+    env = {"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_SERVICE_URLS": '{"other": "http://y"}'}
+    assert load(env).service_urls == {"backup": "http://x", "other": "http://y"}
+
+
+@pytest.mark.parametrize("name", ["VIDPIPE_SERVICES", "VIDPIPE_SERVICE_URLS"])
+@pytest.mark.parametrize("text", ["{", "[]", "3"])
+def test_services_in_the_environment_that_are_none_are_said_to_be(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(SetupError, match=name):
+        load({"VIDPIPE_HOME": str(tmp_path), name: text})
+
+
+def test_a_child_that_works_elsewhere_finds_the_users_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert child_environment({}, environ={"VIDPIPE_CONFIG": "own.yaml"})["VIDPIPE_CONFIG"] == str(tmp_path / "own.yaml")
+    assert "VIDPIPE_CONFIG" not in child_environment({}, environ={})
+
+
 @pytest.mark.parametrize("text", ["- a list", "{", "timing: {lease: soon}", "timing: {leese: 3}"])
 def test_a_file_that_cannot_be_used_is_said_to_be(tmp_path: Path, text: str) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(text)
     with pytest.raises(SetupError):
         load({"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_CONFIG": str(own)})
+
+
+S3 = {"VIDPIPE_STORAGE": "s3", "VIDPIPE_S3_ENDPOINT": "store:9000"}
+
+
+def test_the_keys_of_an_object_store_come_from_the_environment_or_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"access_key": "from a file", "secret_key": "hush"}))
+    found = load({**S3, "VIDPIPE_HOME": str(tmp_path), "VIDPIPE_S3_CREDENTIALS": str(file)})
+    assert (found.s3_access_key, found.s3_secret_key, found.s3_secure) == ("from a file", "hush", True)
+    own = {"VIDPIPE_S3_ACCESS_KEY": "given", "VIDPIPE_S3_SECRET_KEY": "hush hush", "VIDPIPE_S3_SECURE": "false"}
+    found = load({**S3, **own, "VIDPIPE_HOME": str(tmp_path), "VIDPIPE_S3_CREDENTIALS": str(file)})
+    assert (found.s3_access_key, found.s3_secret_key, found.s3_secure) == ("given", "hush hush", False)
+    assert "given" not in repr(found) and "hush" not in repr(found)
+
+
+def test_keys_of_one_object_store_are_not_shown_to_another(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"access_key": "inside", "secret_key": "hush"}))
+    noted = {"storage_kind": "s3", "s3_endpoint": "127.0.0.1:1", "s3_credentials": str(file), "s3_secure": "false"}
+    (tmp_path / "cluster.json").write_text(json.dumps({"settings": noted}))
+    assert load({"VIDPIPE_HOME": str(tmp_path)}).s3_access_key == "inside"
+    assert load({"VIDPIPE_HOME": str(tmp_path), **S3}).s3_access_key == ""
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"access_key": "x"}'])
+def test_a_file_of_keys_that_cannot_be_used_is_said_to_be_and_not_shown(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "keys.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(SetupError, match=r"keys of the object store cannot be read from .*keys\.json"):
+        load({**S3, "VIDPIPE_HOME": str(tmp_path), "VIDPIPE_S3_CREDENTIALS": str(file)})
+
+
+def test_whether_tls_is_used_is_yes_or_no(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="VIDPIPE_S3_SECURE"):
+        load({**S3, "VIDPIPE_HOME": str(tmp_path), "VIDPIPE_S3_SECURE": "perhaps"})
+
+
+def test_a_worker_shows_its_figures_only_where_a_port_is_named(tmp_path: Path) -> None:
+    home = {"VIDPIPE_HOME": str(tmp_path)}
+    plain = load(home)
+    assert (plain.metrics_port, plain.metrics_host, plain.metrics_folder) == (None, "127.0.0.1", None)
+    own = {"VIDPIPE_METRICS_PORT": "0", "VIDPIPE_METRICS_HOST": "0.0.0.0", "PROMETHEUS_MULTIPROC_DIR": "/run/figures"}
+    found = load(home | own)
+    assert (found.metrics_port, found.metrics_host, found.metrics_folder) == (0, "0.0.0.0", Path("/run/figures"))
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "9.5"])
+def test_a_port_for_figures_that_is_none_is_said_to_be(tmp_path: Path, port: str) -> None:
+    with pytest.raises(SetupError, match="is no port to show metrics on"):
+        load({"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_METRICS_PORT": port})
+
+
+def test_logs_are_for_people_unless_json_is_asked_for(tmp_path: Path) -> None:
+    assert load({"VIDPIPE_HOME": str(tmp_path)}).log_format == "plain"
+    assert load({"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_LOG": "json"}).log_format == "json"
+    with pytest.raises(SetupError, match="'xml'"):
+        load({"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_LOG": "xml"})

@@ -26,9 +26,7 @@ def run(args: argparse.Namespace) -> int:
     with connect(home=args.home) as connection:
         enrolled = consent.asking(
             args,
-            lambda said: enroll(
-                connection.deps, storyboard, again=args.again, consent=said, priority=args.priority
-            ),
+            lambda said: enroll(connection.deps, storyboard, again=args.again, consent=said, priority=args.priority),
         )
         film = overview(connection.deps.db, enrolled.project_id)
         ticking = films.ticking(connection)

@@ -11,15 +11,22 @@ from vidpipe.settings import load
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Port and login."""
-    parser.add_argument("--port", type=int, default=flower.PORT, help=f"on this machine's own address ({flower.PORT})")
-    parser.add_argument("--login", default="", metavar="USER:PASSWORD", help="default: a password is made up")
+    parser.add_argument("--port", type=int, default=flower.PORT, help=f"({flower.PORT})")
+    parser.add_argument(
+        "--host", default=flower.HOST, metavar="H",
+        help=f"the address to listen on: {flower.HOST} is this machine alone, 0.0.0.0 everywhere ({flower.HOST})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--login", default="", metavar="USER:PASSWORD", help="default: VIDPIPE_FLOWER_LOGIN, else one is made up"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C; raises SetupError where there is nothing to watch."""
-    command = flower.command(load(home=args.home), port=args.port, login=args.login)
+    command = flower.command(load(home=args.home), port=args.port, host=args.host, login=args.login)
     if args.json:
-        show.line({"url": command.url, "user": command.user, "password": command.password})
+        password = None if command.known else command.password
+        show.line({"url": command.url, "user": command.user, "password": password})
     else:
         show.say(command.words)
     return codes.DONE if flower.serve(command) == 0 else codes.BAD_INPUT

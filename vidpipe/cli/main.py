@@ -45,6 +45,7 @@ COMMANDS = {
     "services": ("services", "the video services: what their models can do and cost"),
     "cluster": ("cluster", "start, stop or look at the cluster on this machine"),
     "worker": ("worker", "one worker of a cluster of many machines"),
+    "doctor": ("doctor", "what is broken or stuck, since when, why, and what to do"),
     "health": ("health", "whether one process of a cluster of many machines is well"),
     "flower": ("flower", "the page on which workers and tasks are watched"),
     "metrics": ("metrics", "a page of figures about the whole cluster, for Prometheus"),

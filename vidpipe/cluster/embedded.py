@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from vidpipe.cluster import lock, logs, note, reaper
 from vidpipe.cluster.events import DETACH
@@ -39,7 +40,7 @@ class Handle:
     """A cluster that this process has started; `settings` are the addresses by which it is reached."""
 
     home: Path
-    settings: Mapping[str, str]
+    settings: Mapping[str, Any]
     detached: bool
     _process: subprocess.Popen[bytes] = field(repr=False)
     _owner_fd: int | None = field(default=None, repr=False)
@@ -177,7 +178,7 @@ def _spawn(
 
 def _follow(
     process: subprocess.Popen[bytes], home: Path, report: int, on_progress: Callable[[str], None]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Hear the supervisor out; the settings it ends with."""
     log = home / "logs" / "supervisor.log"
     for line in _lines(report, time.monotonic() + START_SECONDS):
@@ -187,7 +188,7 @@ def _follow(
         elif "error" in said:
             raise SetupError(said["error"], remedy=said["remedy"])
         else:
-            settings: dict[str, str] = said["ready"]
+            settings: dict[str, Any] = said["ready"]
             return settings
     if process.poll() is None:
         raise SetupError(f"the cluster was not ready within {START_SECONDS:g} s", remedy=f"See {log.parent}.")

@@ -14,6 +14,7 @@ from vidpipe.errors import SetupError
 from vidpipe.settings import Settings, child_environment
 
 PORT = 5555
+HOST = "127.0.0.1"
 COLUMNS = "name,args,state,received,runtime,worker"  # args: film, scene and take in words
 MOST_TASKS = 50_000  # kept in memory by Flower; the 45-shot film has about 500
 
@@ -27,15 +28,17 @@ class FlowerCommand:
     url: str
     user: str
     password: str
+    known: bool = False  # the login is the settings' own: it has no business in a log
 
     @property
     def words(self) -> str:
         """What to tell a person."""
-        return f"Flower: {self.url}  user {self.user}  password {self.password}  (Ctrl-C ends it)"
+        password = "as set" if self.known else self.password
+        return f"Flower: {self.url}  user {self.user}  password {password}  (Ctrl-C ends it)"
 
 
-def command(settings: Settings, *, port: int = PORT, login: str = "") -> FlowerCommand:
-    """Flower on this machine's own address and `port`; `login` is USER:PASSWORD, else one is made up.
+def command(settings: Settings, *, port: int = PORT, host: str = HOST, login: str = "") -> FlowerCommand:
+    """Flower on `host` and `port`; `login` is USER:PASSWORD, else the settings' own, else one is made up.
 
     Raises SetupError where there is no broker to watch, or the port or login cannot be used.
     """
@@ -46,10 +49,15 @@ def command(settings: Settings, *, port: int = PORT, login: str = "") -> FlowerC
         )
     if not 1 <= port <= 65535:
         raise SetupError(f"port {port} cannot be used", remedy="Give a number from 1024 to 65535.")
-    _must_be_free(port)
-    user, colon, password = (login or f"vidpipe:{secrets.token_urlsafe(12)}").partition(":")
+    _must_be_free(port, host)
+    known = bool(settings.flower_login and not login)
+    given = login or settings.flower_login or f"vidpipe:{secrets.token_urlsafe(12)}"
+    user, colon, password = given.partition(":")
     if not (user and colon and password):
-        raise SetupError("Flower's login should read USER:PASSWORD", remedy="Leave it out to have one made up.")
+        raise SetupError(
+            "Flower's login should read USER:PASSWORD",
+            remedy="Mend --login or VIDPIPE_FLOWER_LOGIN, or leave both out to have one made up.",
+        )
     env = {
         **python_environment(),
         "VIDPIPE_HOME": str(settings.home),
@@ -59,20 +67,21 @@ def command(settings: Settings, *, port: int = PORT, login: str = "") -> FlowerC
     }
     words = (
         "flower",
-        "--address=127.0.0.1",
+        f"--address={host}",
         f"--port={port}",
         f"--max-tasks={MOST_TASKS}",
         f"--tasks-columns={COLUMNS}",
     )
-    return FlowerCommand(celery(*words), env, f"http://127.0.0.1:{port}/", user, password)
+    url = f"http://{HOST if host == '0.0.0.0' else host}:{port}/"
+    return FlowerCommand(celery(*words), env, url, user, password, known)
 
 
-def _must_be_free(port: int) -> None:
+def _must_be_free(port: int, host: str) -> None:
     """Flower itself ends with a traceback where its port is taken."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
     except OSError as error:
         raise SetupError(
             f"port {port} cannot be used: {'it is taken' if error.errno == errno.EADDRINUSE else error.strerror}",

@@ -20,6 +20,7 @@ from vidpipe.settings import SIGNING_KEY
 MOST_SOCKET_PATH = 107  # bytes
 POSTGRES_PORT = 5432  # part of the socket's name only; nothing listens on TCP
 DATABASE = "vidpipe"
+BUCKET = "vidpipe"  # as config/s3-policy.json names it
 _LONGEST = "/vp-12345678/.s.PGSQL.5432.lock"
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]+")
 
@@ -30,6 +31,7 @@ class Layout:
 
     home: Path
     sockets: Path
+    s3_ports: tuple[int, ...] = ()  # of the object store, clients use the first; empty: media lie in a folder
 
     @property
     def logs(self) -> Path:
@@ -51,6 +53,20 @@ class Layout:
     @property
     def procedural(self) -> Path:
         return self.home / "procedural"
+
+    @property
+    def s3(self) -> Path:
+        return self.home / "s3"
+
+    @property
+    def s3_credentials(self) -> Path:
+        """The keys of the object store's one user, as vidpipe.settings reads them."""
+        return self.home / "s3-credentials.json"
+
+    @property
+    def s3_users(self) -> Path:
+        """The same and what the user may do, as the object store reads it."""
+        return self.home / "s3-users.json"
 
     @property
     def unfinished(self) -> tuple[Path, ...]:
@@ -82,7 +98,19 @@ class Layout:
             ),
             "broker_url": f"redis+socket://{self.valkey_socket}?virtual_host=0",
             "procedural_url": f"http+unix://{quote(str(self.procedural_socket), safe='')}",
-            "storage_root": str(self.home / "media"),
+            **self._storage(),
+        }
+
+    def _storage(self) -> dict[str, str]:
+        if not self.s3_ports:
+            return {"storage_root": str(self.home / "media")}
+        return {
+            "storage_kind": "s3",
+            "s3_endpoint": f"127.0.0.1:{self.s3_ports[0]}",
+            "s3_bucket": BUCKET,
+            "s3_region": "us-east-1",
+            "s3_secure": "false",
+            "s3_credentials": str(self.s3_credentials),
         }
 
 

@@ -1,7 +1,8 @@
 """cluster.json in the home folder: what runs, and the settings by which it is reached.
 
     {"pid": 1, "marker": "...", "sockets": "/tmp/vp-...", "started": "2026-11-20T10:00:00+00:00",
-     "settings": {"database_url": ..., "broker_url": ..., "procedural_url": ..., "storage_root": ...},
+     "settings": {"database_url": ..., "broker_url": ..., "procedural_url": ..., "storage_root": ...,
+                  "service_urls": {"backup": ...}, "services": {"procedural": {...}, "backup": {...}}},
      "processes": {"io": {"pid": 2, "start": "8812", "since": "...", "restarts": 0, "stage": 0,
                           "signal": 15}, ...}}
 

@@ -5,22 +5,33 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from vidpipe.cluster import postgres, valkey
+from vidpipe.cluster import local, postgres, seaweed, valkey
 from vidpipe.cluster.layout import Layout
+from vidpipe.cluster.local import LocalService
 from vidpipe.cluster.options import ClusterOptions
-from vidpipe.cluster.readiness import LogSays, PostgresAnswers, ReadyCheck, SocketAnswers, ValkeyAnswers
+from vidpipe.cluster.readiness import LogSays, PostgresAnswers, ReadyCheck, SocketAnswers, StoreAnswers, ValkeyAnswers
 
 # What a stray setting of this machine could change in a server or in a worker. (Four workers that compile every
 # module at each start cost seconds.)
 LEFT_OUT = (
-    *("PG", "CELERY_", "FLOWER_", "LC_", "LANG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME"),
+    *("PG", "CELERY_", "FLOWER_", "PROMETHEUS_", "LC_", "LANG", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME"),
     *("VIDPIPE_DATABASE_URL", "VIDPIPE_BROKER_URL"),
 )
+
+# Where media lie, if it is not the folder of a home.
+_OF_THE_STORE = {
+    "VIDPIPE_STORAGE": "storage_kind",
+    "VIDPIPE_S3_ENDPOINT": "s3_endpoint",
+    "VIDPIPE_S3_BUCKET": "s3_bucket",
+    "VIDPIPE_S3_REGION": "s3_region",
+    "VIDPIPE_S3_SECURE": "s3_secure",
+    "VIDPIPE_S3_CREDENTIALS": "s3_credentials",
+}
 
 # Stages of stopping, in this order; what is in one stage ends side by side.
 WORKERS, SERVICES, BROKER, DATABASE = range(4)
@@ -52,20 +63,24 @@ class Plan:
     servers: tuple[ProcessSpec, ...]
     workers: tuple[ProcessSpec, ...]
     migration: tuple[str, ...] = ()  # argv; begins its work when told to by a line on standard input
+    services: tuple[LocalService, ...] = ()  # that are among the servers
 
 
 def plan(layout: Layout, options: ClusterOptions) -> Plan:
     """The whole cluster; raises SetupError where a wheel is missing or PostgreSQL cannot be run."""
     identity = postgres.choose_identity(layout)
     url = layout.settings()["database_url"]
+    services = local.local_services(layout, options)
+    stores = (_valkey(layout), *((_s3(layout),) if layout.s3_ports else ()))
     return Plan(
-        servers=(_valkey(layout), _procedural(layout, options), _postgres(layout, identity)),
+        servers=(*stores, *(_procedural(one, options) for one in services), _postgres(layout, identity)),
         workers=_workers(options),
         migration=(sys.executable, "-m", "vidpipe.cluster.migration", url),
+        services=services,
     )
 
 
-def environment(layout: Layout, options: ClusterOptions) -> dict[str, str]:
+def environment(layout: Layout, options: ClusterOptions, services: tuple[LocalService, ...] = ()) -> dict[str, str]:
     """What every process of the cluster finds in its environment, besides what this one has."""
     urls = layout.settings()
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -74,6 +89,8 @@ def environment(layout: Layout, options: ClusterOptions) -> dict[str, str]:
         "VIDPIPE_DATABASE_URL": urls["database_url"],
         "VIDPIPE_BROKER_URL": urls["broker_url"],
         "VIDPIPE_PROCEDURAL_URL": urls["procedural_url"],
+        **{name: urls[option] for name, option in _OF_THE_STORE.items() if option in urls},
+        **local.environment(services),
         **dict.fromkeys(threads, "1"),  # many small tasks side by side: one thread each
         "MALLOC_ARENA_MAX": "2",  # glibc keeps one arena a thread otherwise, and a worker's memory grows
         "LC_ALL": "C",
@@ -127,28 +144,27 @@ def _postgres(layout: Layout, identity: postgres.Identity) -> ProcessSpec:
     )
 
 
-def _procedural(layout: Layout, options: ClusterOptions) -> ProcessSpec:
-    words = ["--dir", str(layout.procedural), "--uds", str(layout.procedural_socket)]
-    if options.latency is not None:
-        words += ["--latency", f"{options.latency:g}"]
-    if options.renderers is not None:
-        words += ["--renderers", str(options.renderers)]
-    if options.price:
-        words += ["--price", options.price]
-    if options.faults:
-        words += ["--faults"] if options.faults == "prompts" else ["--fault", options.faults]
+def _s3(layout: Layout) -> ProcessSpec:
     return ProcessSpec(
-        "procedural",
-        (sys.executable, "-m", "vidpipe.services.procedural.server", *words),
-        SocketAnswers(layout.procedural_socket),
-        stage=SERVICES,
-        before=partial(_clear_procedural, layout),
+        "s3",
+        seaweed.argv(layout),
+        StoreAnswers(layout),
+        env=seaweed.environment(layout),
+        stage=DATABASE,  # nobody writes any more
+        grace=8.0,  # it needs 1 to 4 s, and loses nothing where it is killed
+        needed_first=True,
+        before=partial(seaweed.prepare, layout),
     )
 
 
-def _clear_procedural(layout: Layout) -> None:
-    layout.procedural.mkdir(mode=0o700, exist_ok=True)
-    layout.procedural_socket.unlink(missing_ok=True)  # left by a killed server, which would find it taken
+def _procedural(service: LocalService, options: ClusterOptions) -> ProcessSpec:
+    return ProcessSpec(
+        service.process,
+        service.argv(options),
+        SocketAnswers(service.socket),
+        stage=SERVICES,
+        before=service.prepare,
+    )
 
 
 def _workers(options: ClusterOptions) -> tuple[ProcessSpec, ...]:
@@ -159,17 +175,23 @@ def _workers(options: ClusterOptions) -> tuple[ProcessSpec, ...]:
     beat = celery("beat", "-S", "celery.beat:Scheduler", "--pidfile=", "-l", "INFO", app="tasks.beat")
     return (
         ProcessSpec("beat", beat, LogSays("beat: Starting"), grace=3.0),
-        _worker("tick", options.tick, (*quiet, "--without-heartbeat"), grace=12.0),
-        _worker("gpu", options.gpu, (*quiet, "-E"), grace=20.0),
+        *_several("tick", options.tick_workers, options.tick, (*quiet, "--without-heartbeat"), grace=12.0),
+        *_several("gpu", options.gpu_workers, options.gpu, (*quiet, "-E"), grace=20.0),
         # Longer than an outside call may take (Timing.call_timeout): a submit cut off may have bought.
-        _worker("io", options.io, (*quiet, "-E"), grace=35.0),
+        *_several("io", options.io_workers, options.io, (*quiet, "-E"), grace=35.0),
     )
 
 
-def _worker(name: str, threads: int, more: tuple[str, ...], grace: float) -> ProcessSpec:
+def _several(queue: str, processes: int, threads: int, more: tuple[str, ...], grace: float) -> Iterator[ProcessSpec]:
+    """The workers of one queue: io, io2, io3 ..., each a process by itself."""
+    for number in range(1, processes + 1):
+        yield _worker(queue if number == 1 else f"{queue}{number}", queue, threads, more, grace)
+
+
+def _worker(name: str, queue: str, threads: int, more: tuple[str, ...], grace: float) -> ProcessSpec:
     return ProcessSpec(
         name,
-        celery("worker", "-n", f"{name}@%h", "-Q", name, "-P", "threads", "-c", str(threads), "-l", "INFO", *more),
+        celery("worker", "-n", f"{name}@%h", "-Q", queue, "-P", "threads", "-c", str(threads), "-l", "INFO", *more),
         LogSays(" ready."),
         grace=grace,
         holds_messages=True,

@@ -9,8 +9,9 @@ from typing import Protocol
 
 import psycopg2
 
-from vidpipe.cluster import valkey
-from vidpipe.cluster.layout import DATABASE, POSTGRES_PORT
+from vidpipe.cluster import seaweed, valkey
+from vidpipe.cluster.layout import DATABASE, POSTGRES_PORT, Layout
+from vidpipe.errors import StorageError
 
 PATIENCE = 2.0  # seconds one question may take
 
@@ -76,4 +77,18 @@ class PostgresAnswers:
         except psycopg2.OperationalError:
             return False
         connection.close()
+        return True
+
+
+@dataclass(frozen=True)
+class StoreAnswers:
+    """Ready when the object store lets its user in and the bucket is there with its rules."""
+
+    layout: Layout
+
+    def __call__(self, log: Path, since: int) -> bool:
+        try:
+            seaweed.make_bucket(self.layout, PATIENCE)
+        except StorageError:
+            return False
         return True

@@ -32,7 +32,7 @@ class ClusterStatus:
     running: bool  # it can be used
     pid: int | None = None  # the supervisor
     started: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
     processes: tuple[ProcessStatus, ...] = ()
     failure: str = ""
 

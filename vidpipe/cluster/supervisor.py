@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vidpipe.cluster import lock, logs, note, processes, reaper, valkey
+from vidpipe.cluster import local, lock, logs, note, processes, reaper, seaweed, valkey
 from vidpipe.cluster.child import Child
 from vidpipe.cluster.events import Events
 from vidpipe.cluster.layout import Layout, failure_path, make_socket_folder, prepare_home
@@ -32,8 +32,9 @@ from vidpipe.cluster.migration import Migration
 from vidpipe.cluster.options import ClusterOptions
 from vidpipe.cluster.processes import Plan, ProcessSpec
 from vidpipe.cluster.reaping import Reaper
-from vidpipe.errors import SetupError
+from vidpipe.errors import SetupError, StorageError
 from vidpipe.settings import child_environment
+from vidpipe.storage.folder import FolderStorage
 
 log = logging.getLogger("vidpipe.cluster")
 
@@ -63,7 +64,9 @@ class Supervisor:
         self._layout = layout
         self._events = events
         self._marker = marker
-        extra = processes.environment(layout, options) | {reaper.MARKER_NAME: marker}
+        self._plan = make_plan(layout, options)
+        self._settings = layout.settings() | local.settings_of(self._plan.services)
+        extra = processes.environment(layout, options, self._plan.services) | {reaper.MARKER_NAME: marker}
         self._env = child_environment(extra, without=processes.LEFT_OUT)
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._children: list[Child] = []
@@ -71,9 +74,8 @@ class Supervisor:
         self._up = False
         self._epoch_is_stale = False
         self._reaper = Reaper(layout, marker, lock_fd, self._env)
-        self._plan = make_plan(layout, options)
 
-    def start(self, say: Callable[[str], None]) -> dict[str, str]:
+    def start(self, say: Callable[[str], None]) -> dict[str, Any]:
         """Start everything and return the settings by which it is reached.
 
         Raises SetupError where something cannot be started, StopAsked where it is to stop meanwhile.
@@ -98,7 +100,7 @@ class Supervisor:
         self._up = True
         self._write_note()
         log.info("ready after %.2f s", time.monotonic() - began)
-        return self._layout.settings()
+        return self._settings
 
     def watch(self) -> None:
         """Keep everything running until asked to stop; raises SetupError where something cannot be kept."""
@@ -120,6 +122,8 @@ class Supervisor:
         if not reaper.kill_all({}, self._marker, self._layout.tag, spare=(self._reaper.pid,)):
             log.warning("some processes do not end: %s", reaper.remaining({}, self._marker, self._layout.tag))
         self._layout.note.unlink(missing_ok=True)
+        if self._layout.s3_ports:
+            seaweed.clear(self._layout)
         shutil.rmtree(self._layout.sockets, ignore_errors=True)
         self._reaper.dismiss()
         log.info("stopped after %.2f s", time.monotonic() - began)
@@ -209,7 +213,7 @@ class Supervisor:
             "marker": self._marker,
             "sockets": str(self._layout.sockets),
             "started": self._started,
-            "settings": self._layout.settings() if self._up else {},
+            "settings": self._settings if self._up else {},
             "processes": {child.spec.name: _entry(child) for child in self._children if child.running},
         }
         try:
@@ -241,7 +245,7 @@ class Report:
         """What is being done."""
         self._write({"progress": words})
 
-    def ready(self, settings: dict[str, str]) -> None:
+    def ready(self, settings: dict[str, Any]) -> None:
         """Everything runs: the last word."""
         self._write({"ready": settings})
         self._close()
@@ -276,9 +280,9 @@ def supervise(home: Path, options: ClusterOptions, events: Events, report: Repor
     prepare_home(home)
     held = lock.take(home)
     note.clean_stale(home)
-    layout = Layout(home, make_socket_folder())
-    for unfinished in layout.unfinished:  # of workers that were killed: nothing works on it any more
-        shutil.rmtree(unfinished, ignore_errors=True)
+    layout = Layout(home, s3_ports=seaweed.ports(home, options.storage), sockets=make_socket_folder())
+    _clear(layout)
+    _prepare_media(layout)
     try:
         supervisor = Supervisor(layout, options, events, lock_fd=held.fd, **how)
     except SetupError:
@@ -291,6 +295,24 @@ def supervise(home: Path, options: ClusterOptions, events: Events, report: Repor
         log.info("asked to stop before everything was ready")
     finally:
         supervisor.stop()  # the lock is let go by the end of this process, when its last word is said
+        _clear(layout)
+
+
+def _prepare_media(layout: Layout) -> None:
+    """A home's own folder for media is made with it; raises SetupError where it cannot be."""
+    root = layout.settings().get("storage_root")
+    if root is None:
+        return
+    try:
+        FolderStorage(Path(root), "").prepare()
+    except StorageError as error:
+        raise SetupError(error.message, remedy="Mend the folder, or start the cluster in another home.") from error
+
+
+def _clear(layout: Layout) -> None:
+    """Remove what workers that were killed left half done: nothing works on it any more."""
+    for unfinished in layout.unfinished:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def main(argv: list[str] | None = None, *, make_plan: MakePlan = processes.plan) -> int:

@@ -28,10 +28,9 @@ class Database:
     """A pool of connections and the one way to a transaction."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        # pre-ping costs 0.1 ms over a local socket and makes a restarted server a non-event.
-        self.engine = create_engine(
-            url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, connect_args={"connect_timeout": 10}
-        )
+        # No ping before each use, a round trip each: `run` begins again where a connection turns out to be dead, and
+        # that empties the pool of its like.
+        self.engine = create_engine(url, pool_size=pool_size, max_overflow=10, connect_args={"connect_timeout": 10})
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
@@ -55,12 +54,14 @@ class Database:
         """
         end = time.monotonic() + patience
         pause = 0.05
+        stale = True  # a connection of before the server's restart is found out once, whatever the patience
         while True:
             try:
                 with self.transaction() as session:
                     return work(session)
             except DBAPIError as error:
-                if time.monotonic() >= end or not is_away(error):
+                again, stale = stale and error.connection_invalidated, False
+                if not again and (time.monotonic() >= end or not is_away(error)):
                     raise
                 log.warning("database: %s; trying again", str(error.orig).strip().splitlines()[0])
             time.sleep(pause * (0.5 + random.random()))
@@ -76,5 +77,5 @@ def is_away(error: DBAPIError) -> bool:
     code = getattr(error.orig, "pgcode", None)
     if code in _AGAIN or code in _AWAY:
         return True
-    lost = error.connection_invalidated or code is None
-    return lost and isinstance(error, OperationalError | InterfaceError)
+    # A server that dies in the middle of a statement is told by psycopg2 as a plain DatabaseError.
+    return error.connection_invalidated or (code is None and isinstance(error, OperationalError | InterfaceError))

@@ -25,7 +25,8 @@ from vidpipe.db.models import Attempt, Project, Scene, ServiceLane, Take
 from vidpipe.domain.states import PROJECT_RUNS, TakeState
 
 _MOST = 500  # takes let go at once where a service has no limit
-_MINUTE = timedelta(seconds=60)
+# A minute, and the seconds that may pass between an order's intent, which is counted, and its call.
+_MINUTE = timedelta(seconds=66)
 NORMAL = 5  # the priority of a film that was given none
 
 
@@ -96,7 +97,9 @@ def _in_line(service: str) -> tuple[ColumnElement[bool], ...]:
 def in_flight() -> ColumnElement[bool]:
     """SQL: the take holds a place of its service's lane."""
     at_work = [str(TakeState.SUBMITTING), str(TakeState.SUBMITTED), str(TakeState.CANCELLING)]
-    let_go = and_(Take.state == str(TakeState.QUEUED), Take.admitted_at.is_not(None))
+    # One that a worker died on, in a film that was paused since, holds no place: nobody takes it up before it goes on.
+    alive = or_(projects.runs(Take.project_id), Take.lease_until > func.clock_timestamp())
+    let_go = and_(Take.state == str(TakeState.QUEUED), Take.admitted_at.is_not(None), alive)
     return or_(Take.state.in_(at_work), let_go)
 
 

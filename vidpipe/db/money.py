@@ -18,11 +18,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Uuid, and_, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
 from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Take
+from vidpipe.db.models.base import Money
+from vidpipe.domain.states import PROJECT_ENDED
 
 UNSURE = ("open", "unclear")  # outcomes of an attempt of which nobody knows yet whether it bought
 HELD = "held"  # the outcome of an attempt that was not made after all, through no fault of the order
@@ -63,31 +65,60 @@ def order_of(take: Take, price: Decimal) -> Order:
 def purchase_of(session: Session, order: Order) -> Purchase:
     """The purchase of an order, written once; a take has one."""
     values = {**order.__dict__, "id": uuid4()}
-    session.execute(insert(Purchase).values(values).on_conflict_do_nothing(index_elements=["take_id"]))
+    session.execute(pg_insert(Purchase).values(values).on_conflict_do_nothing(index_elements=["take_id"]))
     mine = Purchase.take_id == order.take_id if order.take_id else Purchase.id == values["id"]
     return session.execute(select(Purchase).where(mine)).scalar_one()
 
 
 def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUID | None = None) -> Attempt:
-    """The next attempt at an order, with its reservation; its call is begun within `deadline` seconds or not at all."""
-    purchase = purchase_of(session, order)
-    number = session.execute(
-        select(func.coalesce(func.max(Attempt.number), 0) + 1).where(Attempt.purchase_id == purchase.id)
-    ).scalar_one()
-    attempt = Attempt(
-        id=uuid4(), purchase_id=purchase.id, service=order.service, number=number, token=token or uuid4(),
-        outcome="open", deadline_at=func.clock_timestamp() + timedelta(seconds=deadline),
+    """The next attempt at an order, with its reservation; its call is begun within `deadline` seconds or not at all.
+
+    One statement, since every order waits for it: the purchase, written once, the attempt and its entry.
+    """
+    purchases = pg_insert(Purchase).values(**order.__dict__, id=uuid4())
+    purchase = (
+        # An update that changes nothing, so that the row that was there already is returned and locked.
+        purchases.on_conflict_do_update(index_elements=["take_id"], set_={"kind": purchases.excluded.kind})
+        .returning(Purchase.id)
+        .cte("purchase")
+    )
+    earlier = select(func.coalesce(func.max(Attempt.number), 0) + 1).where(Attempt.purchase_id == purchase.c.id)
+    attempt = (
+        insert(Attempt)
+        .from_select(
+            ["id", "purchase_id", "service", "number", "token", "outcome", "deadline_at"],
+            select(
+                literal(uuid4(), Uuid), purchase.c.id, literal(order.service), earlier.scalar_subquery(),
+                literal(token or uuid4(), Uuid), literal("open"),
+                func.clock_timestamp() + timedelta(seconds=deadline),
+            ),
+            include_defaults=False,
+        )
+        .returning(*Attempt.__table__.c)
+        .cte("attempt")
     )  # fmt: skip
-    session.add(attempt)
-    session.flush()
-    enter(session, purchase, attempt.id, "reserve", order.price)
-    return attempt
+    entry = (
+        insert(LedgerEntry)
+        .from_select(
+            ["id", "project_id", "scene_id", "purchase_id", "attempt_id", "kind", "amount"],
+            select(
+                literal(uuid4(), Uuid), literal(order.project_id, Uuid), literal(order.scene_id, Uuid),
+                attempt.c.purchase_id, attempt.c.id, literal("reserve"), literal(order.price, Money),
+            ),
+            include_defaults=False,
+        )
+        .returning(LedgerEntry.id)
+        .cte("entry")
+    )  # fmt: skip
+    found = select(Attempt).from_statement(select(attempt).add_cte(entry))
+    begun: Attempt = session.execute(found).scalar_one()
+    return begun
 
 
 def enter(session: Session, purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal) -> bool:
     """Write a ledger entry, once; False where it was there."""
     entered = session.execute(
-        insert(LedgerEntry)
+        pg_insert(LedgerEntry)
         .values(
             id=uuid4(), project_id=purchase.project_id, scene_id=purchase.scene_id, purchase_id=purchase.id,
             attempt_id=attempt_id, kind=kind, amount=amount,
@@ -231,19 +262,25 @@ def spent(session: Session, project_id: UUID) -> Balance:
 
 def by_service(session: Session) -> dict[str, Balance]:
     """What every service has cost, and what is reserved for it. Reads the whole ledger."""
-    sums = _per_attempt()
-    found = (
-        select(Purchase.service, func.sum(sums.c.settled), func.sum(sums.c.open))
-        .join(sums, sums.c.purchase_id == Purchase.id)
+    paid = (
+        select(Purchase.service, func.sum(LedgerEntry.amount))
+        .join(Purchase, Purchase.id == LedgerEntry.purchase_id)
+        .where(LedgerEntry.kind.in_(["settle", "adjust"]))
         .group_by(Purchase.service)
     )
-    return {service: Balance(settled, open_) for service, settled, open_ in session.execute(found)}
+    settled = {row[0]: row[1] for row in session.execute(paid)}
+    closed = aliased(LedgerEntry)
+    sums = _per_attempt(~exists().where(closed.attempt_id == Attempt.id, closed.kind == "settle"))
+    held = select(Purchase.service, func.sum(sums.c.open)).join(sums, sums.c.purchase_id == Purchase.id)
+    open_ = {row[0]: row[1] for row in session.execute(held.group_by(Purchase.service))}
+    return {name: Balance(settled.get(name, _NOTHING), open_.get(name, _NOTHING)) for name in settled | open_}
 
 
 def over_budget(session: Session) -> int:
-    """Films whose budget is smaller than what they have cost and what is reserved for them."""
-    bounded = select(Project.id).where(Project.budget.is_not(None))
-    sums = _per_attempt(Purchase.project_id.in_(bounded))
+    """Films whose budget is smaller than what they cost, reservations counted: those not at their end, or for a day."""
+    lately = Project.finished_at > func.now() - timedelta(days=1)
+    watched = or_(Project.state.not_in([str(state) for state in PROJECT_ENDED]), lately)
+    sums = _per_attempt(Purchase.project_id.in_(select(Project.id).where(Project.budget.is_not(None), watched)))
     over = (
         select(Project.id)
         .join(Purchase, Purchase.project_id == Project.id)

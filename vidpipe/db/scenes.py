@@ -154,3 +154,13 @@ def note(session: Session, scene: Scene, words: str | None) -> None:
     session.execute(
         update(Scene).where(Scene.id == scene.id).values(note=words).execution_options(synchronize_session=False)
     )
+
+
+def wake(session: Session, scene_id: UUID) -> None:
+    """Have the tick look at a scene at once, however often it was looked at in vain."""
+    session.execute(
+        update(Scene)
+        .where(Scene.id == scene_id, Scene.lease_token.is_(None))
+        .values(sent_at=None, sends=0)
+        .execution_options(synchronize_session=False)
+    )

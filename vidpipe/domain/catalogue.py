@@ -41,6 +41,9 @@ class Capabilities:
     price_per_second: Decimal = Decimal(0)  # of one clip
     poll_seconds: float = 10.0  # between two questions about an operation
     timeout_seconds: float = 900.0  # after which an operation is given up
+    kept_seconds: float = (
+        172_800.0  # how long the service keeps what it made; what ran over its time is watched so long
+    )
     settling_seconds: float = 120.0  # how long a submit whose answer was lost may still turn up at the service
     typical_seconds: float = 0.0  # from submit to delivery, whatever the length of the clip
     typical_per_second: float = 0.0  # and this for every second of every clip of the operation

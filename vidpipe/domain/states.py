@@ -158,6 +158,7 @@ _TAKE: dict[tuple[State, str], State] = {
     (_T.OVERDUE, "refused"): _T.REFUSED,
     (_T.OVERDUE, "broke"): _T.FAILED,
     (_T.OVERDUE, "never_ended"): _T.UNCERTAIN,
+    (_T.OVERDUE, "lost"): _T.FAILED,
     (_T.CANCELLING, "delivered"): _T.DELIVERED,
     (_T.CANCELLING, "refused"): _T.REFUSED,
     (_T.CANCELLING, "broke"): _T.FAILED,

@@ -272,6 +272,7 @@ def _colorspace(frame: Any) -> Any:
     return Colorspace.ITU709 if frame.height >= _HD else Colorspace.ITU601
 
 
+@slow("decoding a clip")
 def decode(path: Path, *, samples: int = 8, small_width: int = 160, limits: DecodeLimits = LIMITS) -> DecodedClip:
     """Every frame of `path` about `small_width` pixels wide, and at most `samples` + 1 of them whole.
 
@@ -279,7 +280,6 @@ def decode(path: Path, *, samples: int = 8, small_width: int = 160, limits: Deco
     sharply. Times are in seconds from the first frame. Raises MediaError where nothing can be
     decoded, or more than `limits` allow; single damaged frames are counted in `errors`.
     """
-    slow("decoding a clip")
     try:
         container = av.open(f"file:{path.absolute()}", options=dict(OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -290,9 +290,9 @@ def decode(path: Path, *, samples: int = 8, small_width: int = 160, limits: Deco
         return decoder.clip()
 
 
+@slow("decoding a picture")
 def picture(path: Path, at: Literal["first", "last"] | float = "first") -> Picture:
     """One frame whole: the first, the last, or the one shown at `at` seconds; raises MediaError."""
-    slow("decoding a picture")
     try:
         with av.open(f"file:{path.absolute()}", options=dict(OPTIONS), metadata_errors="replace") as container:
             decoder = _Decoder(path, container, 2, _LEAST_WIDTH, LIMITS)

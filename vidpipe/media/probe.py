@@ -178,12 +178,12 @@ def close() -> None:
     _prober.close()
 
 
+@slow("probing a media file")
 def probe(path: Path, limits: ProbeLimits = LIMITS) -> MediaInfo:
     """What `path` holds, without decoding more than its first picture.
 
     Raises ProbeRefused (a MediaError) with a message for a person and a `code`, one of the keys of WORDS.
     """
-    slow("probing a media file")
     path = path.absolute()
     size = _size(path, limits)
     found = _prober.ask(path, limits)

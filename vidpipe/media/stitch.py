@@ -91,13 +91,13 @@ class _Job:
         return replace(self.effort, seconds=seconds)
 
 
+@slow("stitching a film")
 def stitch(segments: Sequence[Segment], dest: Path, *, title: str, work: Path, effort: Effort = EFFORT) -> Stitched:
     """Make the film `dest` (MP4) of `segments`; `work` is an existing folder for what is needed meanwhile.
 
     Cross-fades shorten the film by their length. Clips without sound are silent in a film that has sound.
     `effort.seconds` bounds the whole. Raises MediaError; nothing is left at `dest` or beside it then.
     """
-    slow("stitching a film")
     if not segments:
         raise MediaError("a film needs at least one clip.")
     part = dest.with_name(f".{uuid.uuid4().hex}.part")

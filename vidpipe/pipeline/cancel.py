@@ -31,7 +31,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         stopped = isinstance(service, Cancellable) and service.cancel(take.operation or "")
     except ServiceError as error:
         reason = error.message
-        deps.db.run(lambda session: park(session, take, lease, poll_seconds, error=reason))
+        deps.db.run(lambda session: _watch(session, take, lease, error=reason))
         return ()
     deps.db.run(lambda session: _record(session, take, lease, stopped, poll_seconds))
     return (Ref(Entity.SCENE, take.scene_id),)
@@ -39,7 +39,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
 
 def _record(session: Session, take: Take, lease: UUID, stopped: bool, poll_seconds: float) -> None:
     if not stopped:
-        _watch(session, take, lease, poll_seconds)
+        _leave(session, take, lease, poll_seconds)
         return
     found = money.attempt_of(session, take)
     if found is not None:
@@ -47,13 +47,20 @@ def _record(session: Session, take: Take, lease: UUID, stopped: bool, poll_secon
     advance(session, take, "cancelled", lease=lease, last_error=take.last_error, ended_at=func.clock_timestamp())
 
 
-def _watch(session: Session, take: Take, lease: UUID, seconds: float) -> None:
+def _leave(session: Session, take: Take, lease: UUID, seconds: float) -> None:
     if take.fault != Fault.LATE:
-        park(session, take, lease, seconds, tried=False, sent_at=func.clock_timestamp())
+        _watch(session, take, lease)
         return
     reason = f"{take.last_error or 'it ran over its time'}; it cannot be stopped, and is watched"
     later = func.clock_timestamp() + timedelta(seconds=seconds)
     advance(session, take, "left_running", lease=lease, reason=reason, last_error=reason, due_at=later)
+
+
+def _watch(session: Session, take: Take, lease: UUID, error: str | None = None) -> None:
+    """The wave asks about it now, and from then on at its own pace: what is sent here again, ever more seldom, must
+    not put off the question by which the take ends."""
+    now = func.clock_timestamp()
+    park(session, take, lease, 0.0, error=error, tried=False, sent_at=now, sends=take.sends)
 
 
 CANCEL = Step(
@@ -61,6 +68,6 @@ CANCEL = Step(
     model=Take,
     states=frozenset({TakeState.CANCELLING}),
     work=_work,
-    gave_up="broke",
+    gave_up="left_running",  # whatever went wrong here: what runs there is billed, and is watched
     after_giving_up=lambda take: (Ref(Entity.SCENE, take.scene_id),),
 )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import advance, advance_many
-from vidpipe.domain.states import PROJECT_ENDED, PROJECT_RUNS, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import PROJECT_ENDED, Entity, ProjectState, SceneState, TakeState
 from vidpipe.errors import UserError
 from vidpipe.pipeline.deps import Deps
 
@@ -70,21 +70,15 @@ def cancel(deps: Deps, project_id: UUID) -> str:
     return deps.db.run(work)
 
 
-def budget_reached(deps: Deps, project_id: UUID, reason: str) -> None:
-    """What the film says is done where its budget does not allow a take: its end, where it says so.
+def budget_reached(session: Session, project: Project, reason: str) -> None:
+    """End a film that says so (`CANCEL`) where its budget does not allow a take; the caller holds its lock and its
+    scenes'.
 
     Otherwise what is in flight is finished, and each scene is made with what it has, with a cheaper model, or is
     blocked (`pipeline/gather.py`).
     """
-
-    def work(session: Session) -> None:
-        project = projects.lock(session, project_id)
-        if project.on_budget != CANCEL or project.state not in PROJECT_RUNS:
-            return
-        advance(session, project, "cancel_asked", reason=reason, note=reason)
-        _cancel_scenes(session, [scene.id for scene in projects.scenes(session, project_id)])
-
-    deps.db.run(work)
+    advance(session, project, "cancel_asked", reason=reason, note=reason)
+    _cancel_scenes(session, [scene.id for scene in projects.scenes(session, project.id)])
 
 
 def set_budget(deps: Deps, project_id: UUID, budget: Decimal | None) -> str:

@@ -21,6 +21,7 @@ from vidpipe.storage.base import Storage
 from vidpipe.storage.registry import open_storage
 from vidpipe.vision.base import Measurer
 from vidpipe.vision.registry import open_measurers
+from vidpipe.workroom import Workroom
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Deps:
     _services: dict[str, VideoService] = field(default_factory=dict)
     _eyes: tuple[Measurer, ...] | None = None
     _catalogue: Catalogue | None = None
+    _room: Workroom | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def service(self, name: str) -> VideoService:
@@ -75,14 +77,18 @@ class Deps:
             return self._eyes
 
     def folder(self, name: str) -> Path:
-        """A folder for work in progress, made if it isn't there."""
-        path = self.settings.work / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        """A folder of this process for work in progress, made if it isn't there."""
+        with self._lock:
+            if self._room is None:
+                self._room = Workroom(self.settings.work)
+            room = self._room
+        return room.folder(name)
 
     def close(self) -> None:
         """Let go of everything."""
         self.keeper.stop()
+        if self._room is not None:
+            self._room.leave()
         self.db.close()
 
 

@@ -110,11 +110,17 @@ def take_facts(session: Session, scene: Scene) -> list[TakeFact]:
     return [
         TakeFact(
             id=take.id, round=take.round, slot=take.slot, service=f"{take.service}/{take.model}",
-            state=TakeState(take.state), fault=Fault(take.fault) if take.fault else None, tries=given.get(take.id, 1),
+            state=TakeState(take.state), fault=_fault(take), tries=given.get(take.id, 1),
             reason=take.last_error or "",
         )
         for take in scenes.takes(session, scene)
     ]  # fmt: skip
+
+
+def _fault(take: Take) -> Fault | None:
+    if take.fault is None and take.state == TakeState.REFUSED:
+        return Fault.REFUSED  # as the version before faults were written left it
+    return Fault(take.fault) if take.fault else None
 
 
 def candidate_facts(session: Session, scene: Scene) -> list[CandidateFact]:
@@ -135,12 +141,15 @@ def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
     project = projects.get(session, scene.project_id)
     if project.state not in PROJECT_RUNS:
         return ()  # paused: the sweep asks again when it goes on
+    fallback, lacks = _fallback(deps, scene)
     bounds = Bounds(
-        wanted=scene.candidates, service=f"{scene.service}/{scene.model}", fallback=_route(deps, scene.fallback),
+        wanted=scene.candidates, service=f"{scene.service}/{scene.model}", fallback=fallback,
         cheaper=_cheaper(deps, project, scene), tries=deps.settings.tries, max_takes=scene.max_takes,
         critical=scene.critical,
     )  # fmt: skip
     decision = decide(take_facts(session, scene), candidate_facts(session, scene), bounds)
+    if isinstance(decision, GiveUp) and lacks:
+        decision = GiveUp(f"{decision.reason}; {lacks}", decision.leave_out)
     return _apply(session, deps, scene, decision)
 
 
@@ -170,6 +179,14 @@ def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why
     scenes.next_round(session, scene, round_)
     scenes.note(session, scene, why)
     return [Ref(Entity.TAKE, take.id) for take in takes]
+
+
+def _fallback(deps: Deps, scene: Scene) -> tuple[str, str]:
+    """'service/model', or empty; and why there is none where one was named: that matters only when it is needed."""
+    try:
+        return _route(deps, scene.fallback), ""
+    except SetupError as error:
+        return "", error.message
 
 
 def _cheaper(deps: Deps, project: Project, scene: Scene) -> str:

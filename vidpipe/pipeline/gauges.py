@@ -235,7 +235,7 @@ def _history(session: Session, services: tuple[str, ...]) -> History:
 def _by(session: Session, column: Any, *which: ColumnElement[bool], zero: Iterable[str]) -> dict[str, int]:
     """Rows by what stands in `column`, with 0 for each of `zero` that has none."""
     found = session.execute(select(column, func.count()).where(*which).group_by(column))
-    return {**dict.fromkeys(map(str, zero), 0), **dict(found.tuples().all())}
+    return {**dict.fromkeys(map(str, zero), 0), **{row[0]: row[1] for row in found}}
 
 
 def _count(session: Session, model: Any, *which: ColumnElement[bool]) -> int:

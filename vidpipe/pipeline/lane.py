@@ -44,11 +44,15 @@ def admit(deps: Deps, service: str) -> Refs:
     return [*(Ref(Entity.TAKE, take_id) for take_id in let), *(Ref(Entity.SCENE, scene_id) for scene_id in scenes)]
 
 
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:g} s"
+
+
 def _leave(session: Session, service: str, patience: float) -> list[UUID]:
     """Takes whose service stays away end, so that their scenes go on to another; those scenes."""
     left: list[UUID] = []
     for take_id, why in lanes.waited_too_long(session, service, patience):
-        reason = f"{service} has been away for more than {patience / 60:.0f} minutes: {why}"
+        reason = f"{service} has been away for more than {_span(patience)}: {why}"
         left += advance_many(
             session, Entity.TAKE, [take_id], "gave_up", states=[TakeState.QUEUED], reason=reason, last_error=reason,
             fault=str(Fault.AWAY), ended_at=func.clock_timestamp(),

@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from vidpipe import telemetry
 from vidpipe.db import money
@@ -36,10 +36,9 @@ from vidpipe.services.base import VideoService
 
 log = logging.getLogger(__name__)
 _STATES = [str(state) for state in TAKE_AT_SERVICE]
-_AT_ONCE = 32  # questions in flight to one service
-_WAVE = 200  # takes a wave claims at most
+_AT_ONCE = 64  # questions in flight to one service
+_WAVE = 1000  # takes a wave claims at most
 _SELDOM = 30.0  # seconds between two questions about an operation that ran over its time
-_KEPT = timedelta(days=2)  # how long the services keep what they made (Veo: 2 days; Runway: 24 to 48 hours)
 
 _UNFIT = (DataError, IntegrityError, ValueError, TypeError, ArithmeticError)  # what writing nonsense down raises
 
@@ -60,12 +59,15 @@ def wave(deps: Deps, service: str) -> Refs:
 
 def _claim(session: Session, deps: Deps, lease: UUID, which: Any, most: int) -> list[tuple[Take, datetime]]:
     now = func.clock_timestamp()
+    # What falls due before the middle of the way to the next wave is asked about now: asked then, it would be later.
+    soon = now + timedelta(seconds=deps.settings.timing.wave_every / 2)
     due = (
         select(Take.id)
-        .where(which, Take.state.in_(_STATES), or_(Take.due_at.is_(None), Take.due_at <= now))
+        .where(which, Take.state.in_(_STATES), or_(Take.due_at.is_(None), Take.due_at <= soon))
         .where(or_(Take.lease_until.is_(None), Take.lease_until < now, Take.lease_token == lease))
-        # One that is to be stopped is first told so: the step `cancel` gives it the time of its first question.
-        .where(or_(Take.state != str(TakeState.CANCELLING), Take.due_at.is_not(None)))
+        # One that is to be stopped is first told so: the step `cancel` gives it the time of its first question, and
+        # where that step failed it comes before the next.
+        .where(or_(Take.state != str(TakeState.CANCELLING), and_(Take.due_at.is_not(None), Take.sent_at.is_not(None))))
         .order_by(Take.due_at.nulls_first())
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -77,6 +79,7 @@ def _claim(session: Session, deps: Deps, lease: UUID, which: Any, most: int) -> 
             lease_token=lease, lease_until=now + timedelta(seconds=deps.settings.timing.lease), lease_by=deps.worker
         )
         .returning(Take, now)
+        .options(defer(Take.prompt, raiseload=True), defer(Take.request, raiseload=True))
         .execution_options(synchronize_session=False)
     )
     return [(take, at) for take, at in session.execute(statement)]
@@ -173,19 +176,41 @@ class _Ended:
             money.settle(session, self.take, self.cost)
 
 
+@dataclass(frozen=True)
+class _Later:
+    """A take that is asked about again."""
+
+    id: UUID
+    seconds: float  # from now
+    tries: int
+    progress: float | None = None  # 0 to 1
+    error: str | None = None
+
+
+# All of a wave in one statement, however many: one each was what the tick spent its time on.
+_PARK = text(
+    "UPDATE takes SET due_at = clock_timestamp() + make_interval(secs => later.seconds), tries = later.tries,"
+    " progress = coalesce(later.progress, takes.progress), last_error = coalesce(later.error, takes.last_error),"
+    " lease_token = NULL, lease_until = NULL, lease_by = NULL"
+    " FROM unnest(CAST(:ids AS uuid[]), CAST(:seconds AS float8[]), CAST(:tries AS int[]),"
+    " CAST(:progress AS float8[]), CAST(:errors AS text[])) AS later (id, seconds, tries, progress, error)"
+    " WHERE takes.id = later.id AND takes.lease_token = CAST(:lease AS uuid) AND takes.state = ANY(:states)"
+)
+
+
 @dataclass
 class _Outcome:
     """What a wave found, to be written in one transaction."""
 
     deps: Deps
-    pending: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[_Later] = field(default_factory=list)
     delivered: list[tuple[Take, Delivered]] = field(default_factory=list)
     ended: list[_Ended] = field(default_factory=list)
     late: list[Take] = field(default_factory=list)
 
     def record(self, session: Session, lease: UUID) -> None:
-        for change in self.pending:
-            self._park(session, lease, **change)
+        if self.pending:
+            self._park(session, lease)
         for end in self.ended:
             end.record(session, lease)
         for take in self.late:
@@ -201,15 +226,14 @@ class _Outcome:
             if take.id in moved:
                 _announce(session, take, found)
 
-    def _park(self, session: Session, lease: UUID, take: Take, seconds: float, **values: Any) -> None:
+    def _park(self, session: Session, lease: UUID) -> None:
         session.execute(
-            update(Take)
-            .where(Take.id == take.id, Take.lease_token == lease, Take.state.in_(_STATES))
-            .values(
-                due_at=func.clock_timestamp() + timedelta(seconds=seconds),
-                lease_token=None, lease_until=None, lease_by=None, **values,
-            )
-            .execution_options(synchronize_session=False)
+            _PARK,
+            {
+                "ids": [str(later.id) for later in self.pending], "seconds": [later.seconds for later in self.pending],
+                "tries": [later.tries for later in self.pending], "progress": [one.progress for one in self.pending],
+                "errors": [later.error for later in self.pending], "lease": str(lease), "states": _STATES,
+            },
         )  # fmt: skip
 
     def refs(self) -> Refs:
@@ -234,26 +258,28 @@ def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
                 outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "release"))
             case Expired():  # it was made and billed, and is gone
                 outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "settle"))
-            case _ if _is_late(take, now):
+            case _ if _is_late(deps, take, now):
                 outcome.late.append(take)
             case Pending():
                 seconds = _SELDOM if take.state == TakeState.OVERDUE else answer.retry_in or 0.0
-                outcome.pending.append({"take": take, "seconds": seconds, "progress": answer.progress, "tries": 0})
+                # The tries of one that is being stopped are those of the step `cancel`.
+                tries = take.tries if take.state == TakeState.CANCELLING else 0
+                outcome.pending.append(_Later(take.id, seconds, tries, progress=answer.progress))
             case error:
                 after = error.retry_after if isinstance(error, Transient) else None
                 seconds = pause(deps.settings.timing, take.tries, after)
-                outcome.pending.append(
-                    {"take": take, "seconds": seconds, "tries": take.tries + 1, "last_error": error.message}
-                )
+                outcome.pending.append(_Later(take.id, seconds, take.tries + 1, error=error.message))
     return outcome
 
 
-def _is_late(take: Take, now: datetime) -> bool:
-    """Past its deadline; one that is watched beyond it, past the time that any service keeps what it made."""
-    if take.deadline_at is None:
+def _is_late(deps: Deps, take: Take, now: datetime) -> bool:
+    """Past its deadline; one that is watched beyond it, past the time that its service keeps what it made."""
+    if take.deadline_at is None or now <= take.deadline_at:
         return False
-    more = _KEPT if take.state == TakeState.OVERDUE else timedelta(0)
-    return now > take.deadline_at + more
+    if take.state != TakeState.OVERDUE:
+        return True
+    kept = deps.capabilities(take.service, take.model).kept_seconds
+    return now > take.deadline_at + timedelta(seconds=kept)
 
 
 def _ran_over(session: Session, take: Take, lease: UUID) -> None:

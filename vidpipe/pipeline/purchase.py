@@ -20,7 +20,6 @@ from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
 from vidpipe.db.transitions import advance_many, born
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
-from vidpipe.errors import Stale
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,14 @@ def accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout:
     if session.execute(known).scalar_one_or_none() is not None:
         return None
     money.end_attempt(session, attempt.id, "accepted", operation=name)
+    _others_are_unclear(session, attempt)
     values = {"operation": name, "submitted_at": func.clock_timestamp(), "deadline_at": _in(timeout)}
     if now.operation is not None or TakeState(now.state) not in sources(Entity.TAKE, "accepted"):
         return _take_of_its_own(session, now, attempt, values)
-    advance_many(session, Entity.TAKE, [take.id], "accepted", reason=name, fault=None, ended_at=None, **values)
+    advance_many(
+        session, Entity.TAKE, [take.id], "accepted", states=[now.state], reason=name, fault=None, ended_at=None,
+        **values,
+    )  # fmt: skip
     return take.id
 
 
@@ -110,11 +113,33 @@ def _take_of_its_own(session: Session, take: Take, attempt: Attempt, values: dic
     return other.id
 
 
-def end(session: Session, take: Take, event: str, *, reason: str, sent: bool = True, **values: Any) -> None:
-    """Move a take on whose call came to nothing; raises Stale where it has moved on by itself."""
-    moved = advance_many(
+def _others_are_unclear(session: Session, attempt: Attempt) -> None:
+    """What else was ordered for this take and not answered is nobody's next step any more: a person sees it."""
+    mine = select(Attempt.purchase_id).where(Attempt.id == attempt.id).scalar_subquery()
+    session.execute(
+        update(Attempt)
+        .where(Attempt.purchase_id == mine, Attempt.id != attempt.id, Attempt.outcome == "open")
+        .values(outcome="unclear", ended_at=func.clock_timestamp(), detail="another order of the take was accepted")
+        .execution_options(synchronize_session=False)
+    )
+
+
+def end(
+    session: Session, take: Take, attempt: Attempt, event: str, *, reason: str, sent: bool = True, **values: Any
+) -> None:
+    """Move a take on whose call came to nothing, unless it was ordered anew meanwhile or has moved on by itself.
+
+    What is known of the attempt is written in any case. A take that waits for that very knowledge is looked at.
+    """
+    latest = select(func.max(Attempt.number)).where(Attempt.purchase_id == attempt.purchase_id)
+    moved = session.execute(latest).scalar_one() == attempt.number and advance_many(
         session, Entity.TAKE, [take.id], event, states=[TakeState.SUBMITTING], reason=reason, sent=sent,
         last_error=reason, **values,
     )  # fmt: skip
     if not moved:
-        raise Stale(f"take {take.id} moved on while it was being submitted")
+        session.execute(
+            update(Take)
+            .where(Take.id == take.id, Take.state == str(TakeState.UNCERTAIN), Take.due_at.is_(None))
+            .values(due_at=func.clock_timestamp(), sent_at=None, sends=0)
+            .execution_options(synchronize_session=False)
+        )

@@ -26,7 +26,7 @@ from vidpipe.errors import ServiceError
 from vidpipe.pipeline import purchase
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, Step, pause
-from vidpipe.services.base import Findable
+from vidpipe.services.base import Findable, VideoService
 
 RESUBMIT = "resubmit"  # what a film may say about takes of unknown fate
 _SOON = 2.0  # seconds until a service is asked again about an order that may still turn up
@@ -38,12 +38,12 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
     attempts = deps.db.run(lambda session: money.unsure(session, take))
     # Read before asking: 'not there' must be an answer to a question asked after the delay.
     settled = deps.db.run(lambda session: _settled(session, deps, take, attempts))
-    if not isinstance(service, Findable):
+    if attempts and not isinstance(service, Findable):
         tries = deps.settings.tries
         deps.db.run(lambda session: _cannot_ask(session, take, lease, attempts, settled=settled, tries=tries))
         return (Ref(Entity.SCENE, take.scene_id),)
     try:
-        answers = {attempt.id: service.find(str(attempt.token)) for attempt in attempts}
+        answers = _ask(service, attempts)
     except ServiceError as error:
         # Asking is free and forgetting is not: this never gives up by itself.
         again, reason = pause(deps.settings.timing, take.tries), error.message
@@ -53,6 +53,10 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
     if not found and not settled:
         return ()
     return (*(Ref(Entity.TAKE, other) for other in found), Ref(Entity.TAKE, take.id), Ref(Entity.SCENE, take.scene_id))
+
+
+def _ask(service: VideoService, attempts: Sequence[Attempt]) -> Answers:
+    return {attempt.id: service.find(str(attempt.token)) for attempt in attempts if isinstance(service, Findable)}
 
 
 def _settled(session: Session, deps: Deps, take: Take, attempts: Sequence[Attempt]) -> bool:
@@ -98,7 +102,10 @@ def lost(session: Session, take: Take, lease: UUID | None, tries: int, reason: s
     """Nothing was bought for the take: it is ordered again, a bounded number of times."""
     given = money.tries(session, take.scene_id, take.version).get(take.id, 0)
     if given < tries:
-        advance(session, take, "not_accepted", lease=lease, reason=reason, tries=take.tries, sent=False)
+        # It gave its place in the lane up, and waits for another.
+        advance(
+            session, take, "not_accepted", lease=lease, reason=reason, tries=take.tries, sent=False, admitted_at=None
+        )
         return
     reason = f"{reason} (after {given} {'attempt' if given == 1 else 'attempts'})"
     event = "lost" if take.state == TakeState.UNCERTAIN else "gave_up"
@@ -133,4 +140,6 @@ RECONCILE = Step(
     work=_work,
     gave_up="unclear",
     after_giving_up=lambda take: (Ref(Entity.SCENE, take.scene_id),),
+    # One that has its operation was accepted: only its bill is unknown, and no service tells that by a token.
+    only_if=lambda: (Take.operation.is_(None),),
 )

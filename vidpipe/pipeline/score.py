@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from vidpipe.domain import keys
 from vidpipe.domain.catalogue import FOOTAGE
 from vidpipe.domain.scoring import Composite, compose, weights_of
 from vidpipe.domain.states import CandidateState
-from vidpipe.errors import MediaError
+from vidpipe.errors import MediaError, NotStored
 from vidpipe.media.frames import decode, poster, still
 from vidpipe.media.info import Asked, DecodedClip, Fault, MediaInfo, from_facts
 from vidpipe.media.validate import validate
@@ -97,11 +98,20 @@ def _stills(deps: Deps, candidate: GenerationCandidate, clip: DecodedClip) -> di
         path = deps.folder("stills") / uuid4().hex
         try:
             path.write_bytes(still(picture, width=_POSTER_WIDTH, quality=85) if which == "poster" else still(picture))
-            deps.storage.put(key, path)
+            _keep(deps, key, path)
         finally:
             path.unlink(missing_ok=True)
         stored["poster_key" if which == "poster" else f"{which}_frame_key"] = key
     return stored
+
+
+def _keep(deps: Deps, key: str, path: Path) -> None:
+    """Store a still; one that a worker left there before it died serves as well, though its bytes be others."""
+    try:
+        deps.storage.put(key, path)
+    except NotStored:
+        if deps.storage.stat(key) is None:
+            raise
 
 
 def _spoil(

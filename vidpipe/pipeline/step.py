@@ -36,7 +36,8 @@ from vidpipe.settings import Timing
 
 Row = TypeVar("Row", bound=Workable)
 log = logging.getLogger(__name__)
-_DEATHS = 3  # workers that may die on one row before it is given up
+DEATHS = 3  # workers that may die on one row before it is given up
+DIED = "workers died at the step"  # how the reason of one that was given up for it reads
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,8 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
     if row is None:
         telemetry.outcome("nothing")
         return ()
-    if row.deaths >= _DEATHS:
-        return _give_up(deps, step, row, lease, f"{row.deaths} workers died at the step {step.name}")
+    if row.deaths >= DEATHS:
+        return _give_up(deps, step, row, lease, f"{row.deaths} {DIED} {step.name}")
     with about(**_names(row)), deps.keeper.hold(step.model, lease):
         try:
             return step.work(deps, row, lease)

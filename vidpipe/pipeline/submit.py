@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from vidpipe import telemetry
 from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.leases import park, release
-from vidpipe.db.models import Attempt, Scene, Take
+from vidpipe.db.models import Attempt, Project, Scene, Take
 from vidpipe.db.transitions import advance
 from vidpipe.domain.pricing import Price
 from vidpipe.domain.requests import FootageCut, Reference, VideoRequest
@@ -52,7 +52,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         if begun is None:
             return ()
         if isinstance(begun, TooDear):
-            return _too_dear(deps, take, begun)
+            return (Ref(take.entity, take.id), Ref(Scene.entity, take.scene_id))
         answer = _Answer(deps, take, begun, able)
         try:
             if price:  # a database that is restored later does not know of this order; the journal does
@@ -82,6 +82,7 @@ def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal
     project = purchase.running(session, take.project_id, counted=bool(price))
     if project is None:
         release(session, Take, take.id, lease)
+        lanes.back_in_line(session, Take.id == take.id)  # what waits for a person holds no place of a lane
         return None
     if price and not restored.may_buy(session):
         park(session, take, lease, timing.backoff, error=restored.WAITS, tried=False)
@@ -93,10 +94,7 @@ def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal
     over = purchase.too_dear(session, project, take, price)
     try:
         if over is not None:
-            advance(
-                session, take, "gave_up", lease=lease, reason=over.reason, last_error=over.reason,
-                fault=str(over.fault), ended_at=func.clock_timestamp(),
-            )  # fmt: skip
+            _give_up(session, project, take, lease, over)
             return over
         advance(
             session, take, "submit_began", lease=lease, tries=take.tries, lease_token=lease, lease_by=deps.worker,
@@ -116,10 +114,17 @@ def _begun(session: Session, take: Take, lease: UUID) -> Attempt:
     return found[1]
 
 
-def _too_dear(deps: Deps, take: Take, over: TooDear) -> Refs:
-    if over.fault == Fault.BUDGET:
-        control.budget_reached(deps, take.project_id, over.reason)
-    return (Ref(take.entity, take.id), Ref(Scene.entity, take.scene_id))
+def _give_up(session: Session, project: Project, take: Take, lease: UUID, over: TooDear) -> None:
+    """End a take that is too dear, and its film where that says so: at once, since nobody comes back to this."""
+    ends_film = over.fault == Fault.BUDGET and project.on_budget == control.CANCEL
+    if ends_film:
+        scenes.lock_all(session, [scene.id for scene in projects.scenes(session, project.id)])  # parents first
+    advance(
+        session, take, "gave_up", lease=lease, reason=over.reason, last_error=over.reason, fault=str(over.fault),
+        ended_at=func.clock_timestamp(),
+    )  # fmt: skip
+    if ends_film:
+        control.budget_reached(session, project, over.reason)
 
 
 class _Answer:
@@ -155,8 +160,8 @@ class _Answer:
                 self._failed(session, "gave_up", reason, Fault.TRANSIENT)
             else:
                 purchase.end(
-                    session, self.take, "not_accepted", reason=error.message, sent=False, tries=tries, due_at=later,
-                    admitted_at=None,
+                    session, self.take, self.attempt, "not_accepted", reason=error.message, sent=False, tries=tries,
+                    due_at=later, admitted_at=None,
                 )  # fmt: skip
 
         self.deps.db.run(record, patience=_PATIENCE)
@@ -201,7 +206,15 @@ class _Answer:
 
         def record(session: Session) -> None:
             if money.end_attempt(session, self.attempt.id, "unclear", detail=reason):
-                purchase.end(session, self.take, "unclear", reason=reason, sent=False, due_at=func.clock_timestamp())
+                purchase.end(
+                    session,
+                    self.take,
+                    self.attempt,
+                    "unclear",
+                    reason=reason,
+                    sent=False,
+                    due_at=func.clock_timestamp(),
+                )
 
         self.deps.db.run(record, patience=_PATIENCE)
         telemetry.submitted(self.take.service, "unclear")
@@ -215,14 +228,17 @@ class _Answer:
 
     def _again(self, session: Session, reason: str) -> None:
         if self._nothing_bought(session, money.HELD, reason):
-            timing = self.deps.settings.timing
+            seconds = pause(self.deps.settings.timing, self.take.waits)
             purchase.end(
-                session, self.take, "not_accepted", reason=reason, sent=False, tries=self.take.tries,
-                due_at=func.clock_timestamp() + timedelta(seconds=timing.backoff), admitted_at=None,
+                session, self.take, self.attempt, "not_accepted", reason=reason, sent=False, tries=self.take.tries,
+                waits=self.take.waits + 1, due_at=func.clock_timestamp() + timedelta(seconds=seconds),
+                admitted_at=None,
             )  # fmt: skip
 
     def _failed(self, session: Session, event: str, reason: str, fault: Fault) -> None:
-        purchase.end(session, self.take, event, reason=reason, fault=str(fault), ended_at=func.clock_timestamp())
+        purchase.end(
+            session, self.take, self.attempt, event, reason=reason, fault=str(fault), ended_at=func.clock_timestamp()
+        )
 
 
 def _with_token(request: VideoRequest, attempt: Attempt) -> VideoRequest:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -34,13 +35,18 @@ log = logging.getLogger(__name__)
 _MOST = 500  # rows of a kind in one sweep
 
 
-def sweep(deps: Deps, epoch: str) -> Refs:
-    """Everything overdue, now counted as sent. `epoch` names the broker that the messages will go to."""
+def sweep(deps: Deps, epoch: str, backlog: float = 0.0) -> Refs:
+    """Everything overdue, now counted as sent.
+
+    `epoch` names the broker that the messages will go to; `backlog` is how many seconds its oldest message has
+    waited: a row whose message may still stand in that line is not sent again.
+    """
     timing = deps.settings.timing
     deps.db.run(record.number)
     _look_at_the_journal(deps)
     at = deps.db.run(lambda session: session.execute(select(func.clock_timestamp())).scalar_one())
-    overdue = deps.db.run(lambda session: _overdue(session, timing, epoch, at))
+    look = _Look(at, timing, backlog)
+    overdue = deps.db.run(lambda session: _overdue(session, look, epoch))
     for ref, why in overdue:
         telemetry.resent(str(ref.entity), why)
     refs = [ref for ref, _ in overdue]
@@ -59,14 +65,24 @@ def _look_at_the_journal(deps: Deps) -> None:
         log.warning("%d orders that this database had forgotten are being looked for at their services", forgotten)
 
 
-def _overdue(session: Session, timing: Timing, epoch: str, at: datetime) -> list[tuple[Ref, str]]:
+@dataclass(frozen=True)
+class _Look:
+    """When, by the database's clock, and with how much patience."""
+
+    at: datetime
+    timing: Timing
+    backlog: float  # seconds
+
+
+def _overdue(session: Session, look: _Look, epoch: str) -> list[tuple[Ref, str]]:
     """Each row that is overdue, and why it is sent."""
     database = session.execute(select(func.pg_postmaster_start_time())).scalar_one()
+    at = look.at
     changed = max(_sign(session, "broker", epoch, at), _sign(session, "database", database.isoformat(), at))
     _sign(session, "tick", None, at)
     found: list[tuple[Ref, str]] = []
     for model, which in KINDS:
-        rows = _resend(session, model, which(), timing, changed, at)
+        rows = _resend(session, model, which(), look, changed)
         found += [(Ref(model.entity, row_id), why) for row_id, why in rows]
     return found
 
@@ -88,10 +104,12 @@ def _sign(session: Session, name: str, value: str | None, at: datetime) -> Any:
 
 
 def _resend(
-    session: Session, model: type[Workable], which: ColumnElement[bool], timing: Timing, changed: Any, at: datetime
+    session: Session, model: type[Workable], which: ColumnElement[bool], look: _Look, changed: Any
 ) -> Sequence[tuple[UUID, str]]:
-    now = literal(at)
-    patience = func.least(timing.resend_after * func.power(2, func.least(model.sends, 10)), timing.resend_most)
+    now, timing = literal(look.at), look.timing
+    doubled = func.least(timing.resend_after * func.power(2, func.least(model.sends, 10)), timing.resend_most)
+    # A message that may still stand in the broker's line is not lost: a backlog must not breed another.
+    patience = doubled + look.backlog
     overdue = and_(
         which,
         or_(model.due_at.is_(None), model.due_at <= now),
@@ -108,7 +126,7 @@ def _resend(
         ),
     )
     # Asked again with the same `at`, for the answer to the first commit was lost, it names the same rows again.
-    again = and_(which, model.sent_at == at)
+    again = and_(which, model.sent_at == look.at)
     picked = select(model.id, _why(model, changed, now).label("why")).where(or_(overdue, again))
     rows = picked.order_by(model.moved_at).limit(_MOST).with_for_update(skip_locked=True).cte("picked")
     statement = (

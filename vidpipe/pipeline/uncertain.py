@@ -50,13 +50,18 @@ class Unknown:
     operation: str | None  # the service's name, where only the bill is unknown
     detail: str
     prompt: str
-    asked: bool  # the service is still being asked; a person need not do anything yet
+    asked: bool  # the service is still being asked: it may be known without a person
 
 
 def listed(deps: Deps, project_id: UUID | None = None) -> Sequence[Unknown]:
     """Every order of unknown fate, oldest first; of one film or of all."""
     which = (Project.id == project_id,) if project_id else ()
-    return deps.db.run(lambda session: [_unknown(*row) for row in session.execute(_rows(*which))])
+    return deps.db.run(lambda session: unknown(session, *which))
+
+
+def unknown(session: Session, *which: ColumnElement[bool]) -> Sequence[Unknown]:
+    """Every order of unknown fate that `which` picks, oldest first."""
+    return [_unknown(*row) for row in session.execute(_rows(*which))]
 
 
 def named(deps: Deps, words: str) -> Unknown:
@@ -72,6 +77,8 @@ def found(deps: Deps, words: str, name: str) -> str:
         if not name.strip():
             raise UserError("the operation's name is missing", remedy="The service's console or bill shows it.")
         timeout = deps.capabilities(take.service, take.model).timeout_seconds
+        if take.state == TakeState.OVERDUE and one.operation is not None:
+            return f"{_words(one)} is being watched as {one.operation}"
         if one.operation is not None:
             _watch_again(session, take, timeout)
         else:
@@ -89,7 +96,9 @@ def lost(deps: Deps, words: str) -> str:
         if one.operation is None:
             money.end_attempt(session, attempt.id, "lost", detail="a person found that it was never accepted")
         money.release(session, attempt)
-        return f"{_words(one)} was not bought; {_given_up(session, take, 'a person says that it was never accepted')}"
+        return (
+            f"{_words(one)} was not bought; {_given_up(session, take, one, 'a person says that it was never accepted')}"
+        )
 
     return deps.db.run(work)
 
@@ -104,7 +113,8 @@ def billed(deps: Deps, words: str, amount: Decimal) -> str:
                 session, attempt.id, "lost", detail="a person found that it was billed and brought nothing"
             )
         money.enter(session, session.get_one(Purchase, attempt.purchase_id), attempt.id, "settle", amount)
-        return f"{_words(one)} cost ${amount:.2f}; {_given_up(session, take, 'a person says that it brought nothing')}"
+        so = _given_up(session, take, one, "a person says that it brought nothing")
+        return f"{_words(one)} cost ${amount:.2f}; {so}"
 
     return deps.db.run(work)
 
@@ -117,11 +127,11 @@ def resubmit(deps: Deps, words: str) -> str:
         if take.state != TakeState.UNCERTAIN:
             return f"{_words(one)} was ordered again already; it stays on this list until its fate is known"
         reason = "a person has it ordered again"
-        if one.operation is not None or not _wanted(session, take):
+        if take.operation is not None or not _wanted(session, take):
             raise UserError(
                 f"{_words(one)} is not wanted any more", remedy="Say `found`, `lost` or `billed` when you know."
             )
-        advance(session, take, "not_accepted", reason=reason, sent=False)
+        advance(session, take, "not_accepted", reason=reason, sent=False, admitted_at=None)
         return f"{_words(one)} is ordered again; the first order stays on this list until its fate is known"
 
     return deps.db.run(work)
@@ -129,7 +139,8 @@ def resubmit(deps: Deps, words: str) -> str:
 
 def _rows(*which: ColumnElement[bool]) -> Any:
     unsure = Attempt.outcome == "unclear"
-    bill_unknown = and_(Take.state == str(TakeState.UNCERTAIN), Attempt.operation == Take.operation)
+    never_ended = Take.state.in_([str(TakeState.UNCERTAIN), str(TakeState.OVERDUE)])
+    bill_unknown = and_(never_ended, Attempt.operation == Take.operation)
     return (
         select(Attempt, Purchase, Take, Scene, Project)
         .join(Purchase, Purchase.id == Attempt.purchase_id)
@@ -147,7 +158,7 @@ def _unknown(attempt: Attempt, order: Purchase, take: Take, scene: Scene, projec
         take=f"{take.round}.{take.slot}", take_state=take.state, service=take.service, model=take.model,
         price=order.price, since=attempt.created_at, operation=attempt.operation,
         detail=take.last_error or attempt.detail or "", prompt=take.prompt,
-        asked=take.state == TakeState.UNCERTAIN and take.due_at is not None,
+        asked=take.state == TakeState.OVERDUE or (take.state == TakeState.UNCERTAIN and take.due_at is not None),
     )  # fmt: skip
 
 
@@ -172,9 +183,10 @@ def _row(session: Session, words: str) -> Any:
 
 
 def _open(session: Session, words: str) -> tuple[Unknown, Take, Attempt]:
-    """The order, with its scene locked against others who decide about it."""
-    scene_id = _row(session, words)[3].id
-    scenes.lock(session, scene_id)
+    """The order, with its scene locked against others who decide about it, and its take against an answer just now."""
+    _, _, take, scene, _ = _row(session, words)
+    scenes.lock(session, scene.id)
+    session.execute(select(Take.id).where(Take.id == take.id).with_for_update(key_share=True))
     session.expire_all()
     attempt, order, take, scene, project = _row(session, words)
     return _unknown(attempt, order, take, scene, project), take, attempt
@@ -190,15 +202,17 @@ def _wanted(session: Session, take: Take) -> bool:
     return session.execute(wanted).scalar_one_or_none() is not None
 
 
-def _given_up(session: Session, take: Take, reason: str) -> str:
+def _given_up(session: Session, take: Take, one: Unknown, reason: str) -> str:
     """End a take that waited for this answer, unless another order of it is of unknown fate too."""
-    if take.state != TakeState.UNCERTAIN:
+    gone_on = take.state not in (TakeState.UNCERTAIN, TakeState.OVERDUE)
+    if gone_on or take.operation != one.operation:  # it may be another order of the take that is still watched
         return "its take has gone on meanwhile"
     if money.unsure(session, take):
         return "another order of its take is of unknown fate too"
     advance(
         session, take, "lost", reason=reason, last_error=reason, fault=str(Fault.LOST), ended_at=func.clock_timestamp()
     )
+    scenes.wake(session, take.scene_id)
     return "its scene goes on" if _wanted(session, take) else "its scene does not want it any more"
 
 

@@ -1,4 +1,4 @@
-"""The contract of a video service. A new adapter joins the suite in tests/contract/test_video_services.py.
+"""The contract of a video service. A new adapter joins the suite in tests/contract/video_services.
 
 `submit`, `fetch`, `find` and `cancel` are plain functions; `poll` is async because the wave asks many
 operations at once. Vendor exceptions end inside the adapter and become ours (vidpipe.errors):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 from vidpipe.boundary import slow
-from vidpipe.domain.catalogue import guess, read_catalogue
+from vidpipe.domain.catalogue import adapter_of, guess, options_of, read_service
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import SetupError
 from vidpipe.services.base import Cancellable, Capabilities, Findable, VideoService
 from vidpipe.services.footage import FootageService, OpenMedia
-from vidpipe.services.procedural.adapter import ProceduralService
+from vidpipe.services.procedural.adapter import open_procedural
 from vidpipe.settings import Settings
 
 START = "Start the cluster (vidpipe cluster start), or set VIDPIPE_PROCEDURAL_URL."
+URL = "Start the cluster again (vidpipe cluster stop, start), or give the service an `url` among its options."
 
 
 def open_service(name: str, settings: Settings, media: OpenMedia) -> VideoService:
@@ -23,25 +24,43 @@ def open_service(name: str, settings: Settings, media: OpenMedia) -> VideoServic
 
     Raises SetupError where the service is unknown or lacks a setting.
     """
-    _described(name, settings)
-    match name:
+    described = _described(name, settings)
+    match adapter_of(name, described):
         case "procedural":
-            if not settings.procedural_url:
-                raise SetupError("the procedural service's address is not set.", remedy=START)
-            return guarded(
-                ProceduralService(
-                    settings.procedural_url,
-                    call_timeout=settings.timing.call_timeout,
-                    poll_timeout=settings.timing.poll_timeout,
-                )
-            )
+            return guarded(_procedural(name, options_of(name, described), settings))
         case "footage":
             return guarded(FootageService(media))
-        case _:
+        case adapter:
             raise SetupError(
-                f"the service {name} is described in the configuration, but there is no adapter for it.",
-                remedy="Remove it from the configuration's services.",
+                f"the service {name} is described in the configuration, but there is no adapter for it: {adapter}.",
+                remedy="Remove it from the configuration's services, or name its `adapter`: procedural or footage.",
             )
+
+
+def _procedural(name: str, options: Mapping[str, Any], settings: Settings) -> VideoService:
+    """An instance of the procedural service: url, askable and cancellable are its options."""
+    known = ("url", "askable", "cancellable")
+    for key, value in options.items():
+        if key not in known:
+            raise SetupError(
+                f"services.{name}.options has a key that nothing reads: {key!r}.", remedy=guess(key, known)
+            )
+        if key != "url" and not isinstance(value, bool):
+            raise SetupError(f"services.{name}.options.{key} should be true or false, not {value!r}.")
+    first = settings.procedural_url if name == "procedural" else ""
+    url = str(options.get("url") or settings.service_urls.get(name) or first)
+    if not url:
+        raise SetupError(
+            f"the address of the service {name} is not set.", remedy=START if name == "procedural" else URL
+        )
+    return open_procedural(
+        url,
+        name=name,
+        askable=options.get("askable", True),
+        cancellable=options.get("cancellable", True),
+        call_timeout=settings.timing.call_timeout,
+        poll_timeout=settings.timing.poll_timeout,
+    )
 
 
 def names(settings: Settings) -> tuple[str, ...]:
@@ -57,7 +76,7 @@ def default_model(name: str, settings: Settings) -> str:
 def capabilities(name: str, model: str, settings: Settings) -> Capabilities:
     """What `model` of the service `name` can do; raises SetupError, with a guess, where either is unknown."""
     _described(name, settings)
-    found = read_catalogue({name: settings.services[name]})[name].models
+    found = read_service(name, settings.services[name]).models
     if model not in found:
         raise SetupError(f"the service {name} has no model {model!r}.", remedy=guess(model, found))
     return found[model]
@@ -79,18 +98,21 @@ class Guarded:
 
     def submit(self, request: VideoRequest) -> Accepted:
         """See base.VideoService."""
-        slow(f"a submit to {self.name}")
-        return self.inner.submit(request)
+        with slow(f"a submit to {self.name}"):
+            return self.inner.submit(request)
 
-    async def poll(self, operation: str) -> Pending | Delivered:
+    def poll(self, operation: str) -> Coroutine[Any, Any, Pending | Delivered]:
         """See base.VideoService."""
-        slow(f"a poll of {self.name}")
-        return await self.inner.poll(operation)
+        return self._poll(operation, slow(f"a poll of {self.name}"))
+
+    async def _poll(self, operation: str, line: slow) -> Pending | Delivered:
+        with line:
+            return await self.inner.poll(operation)
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """See base.VideoService."""
-        slow(f"a fetch from {self.name}")
-        self.inner.fetch(operation, clip, dest)
+        with slow(f"a fetch from {self.name}"):
+            self.inner.fetch(operation, clip, dest)
 
 
 class GuardedFindable(Guarded):
@@ -102,8 +124,8 @@ class GuardedFindable(Guarded):
 
     def find(self, token: str) -> Accepted | None:
         """See base.Findable."""
-        slow(f"a search at {self.name}")
-        return self._findable.find(token)
+        with slow(f"a search at {self.name}"):
+            return self._findable.find(token)
 
 
 class GuardedCancellable(Guarded):
@@ -115,8 +137,8 @@ class GuardedCancellable(Guarded):
 
     def cancel(self, operation: str) -> bool:
         """See base.Cancellable."""
-        slow(f"a cancellation at {self.name}")
-        return self._cancellable.cancel(operation)
+        with slow(f"a cancellation at {self.name}"):
+            return self._cancellable.cancel(operation)
 
 
 class GuardedBoth(GuardedFindable):
@@ -128,8 +150,8 @@ class GuardedBoth(GuardedFindable):
 
     def cancel(self, operation: str) -> bool:
         """See base.Cancellable."""
-        slow(f"a cancellation at {self.name}")
-        return self._cancellable.cancel(operation)
+        with slow(f"a cancellation at {self.name}"):
+            return self._cancellable.cancel(operation)
 
 
 def guarded(inner: VideoService) -> VideoService:

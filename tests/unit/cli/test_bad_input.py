@@ -127,7 +127,7 @@ def test_the_good_one_is_good(desk: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["validate", "film.yaml"]) == codes.DONE
     assert main(["plan", "film.yaml", "--json"]) == codes.DONE
     found = json.loads(capsys.readouterr().out.partition("\n")[2])
-    assert found["scenes"][0]["label"] == "Shot 1A" and found["cost"] == "0.0"
+    assert found["scenes"][0]["label"] == "Shot 1A" and float(found["cost"]) == 0
 
 
 @pytest.mark.parametrize("prompt", ["the sea 🌊 at night", "הים בלילה", "夜の海"])

@@ -51,6 +51,15 @@ def test_each_queue_has_a_worker_of_threads_and_the_ticks_send_no_events(plan: p
     assert "-Q tick -P threads -c 4" in workers["tick"] and " -E" not in workers["tick"]
 
 
+def test_several_workers_of_a_queue_are_numbered_processes_of_their_own(layout: Layout) -> None:
+    found = processes.plan(layout, ClusterOptions(io=3, io_workers=3, gpu_workers=2))
+    workers = {spec.name: " ".join(spec.argv) for spec in found.workers}
+    assert list(workers) == ["beat", "tick", "gpu", "gpu2", "io", "io2", "io3"]
+    for name in ("io", "io2", "io3"):
+        assert f"-n {name}@%h -Q io -P threads -c 3" in workers[name]
+    assert "-n gpu2@%h -Q gpu" in workers["gpu2"]
+
+
 def test_an_outside_call_in_hand_may_end_before_its_worker_is_killed(plan: processes.Plan) -> None:
     grace = {spec.name: spec.grace for spec in plan.workers}
     assert grace["io"] > Timing().call_timeout

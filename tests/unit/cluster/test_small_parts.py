@@ -17,11 +17,15 @@ from vidpipe.settings import Settings
 
 
 def test_options_survive_the_way_to_the_supervisor() -> None:
-    options = ClusterOptions(io=3, latency=0.5, renderers=2, faults="hang", extra_env={"A": "b c"})
+    options = ClusterOptions(
+        io=3, io_workers=2, price="0.4", latency=0.5, renderers=2, faults="hang", extra_env={"A": "b c"}
+    )
     assert ClusterOptions.from_json(options.to_json()) == options
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"nonsense": 1}', '{"io": 0}', '{"latency": -1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"nonsense": 1}', '{"io": 0}', '{"latency": -1}', '{"io_workers": 0}', '{"price": "dear"}']
+)
 def test_options_that_cannot_be_used_are_refused_in_words(text: str) -> None:
     with pytest.raises(SetupError):
         ClusterOptions.from_json(text)
@@ -145,6 +149,16 @@ def test_flower_hides_its_login_from_the_list_of_processes(tmp_path: Path) -> No
     assert made.url == "http://127.0.0.1:5600/" and made.password in made.words
     assert flower.command(settings).password != made.password
     assert flower.command(settings, login="me:a:b").password == "a:b"
+
+
+def test_flower_takes_its_login_from_the_settings_and_does_not_say_it(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, database_url="d", broker_url="b", flower_login="me:hush")
+    made = flower.command(settings, port=5600, host="0.0.0.0")
+    assert (made.user, made.password, made.known) == ("me", "hush", True) and "hush" not in made.words
+    assert "--address=0.0.0.0" in made.argv and made.url == "http://127.0.0.1:5600/"
+    assert "hush" not in repr(settings)
+    given = flower.command(settings, login="you:said it")
+    assert given.password == "said it" and given.password in given.words
 
 
 @pytest.mark.parametrize("how", [{"port": 0}, {"login": "me"}, {"login": ":x"}])

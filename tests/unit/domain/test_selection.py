@@ -97,7 +97,9 @@ def test_what_a_service_refuses_is_not_asked_of_it_again() -> None:
 def test_the_tries_on_a_service_are_counted_over_rounds_and_over_orders_of_one_take() -> None:
     bounds = Bounds(wanted=1, service=HERE, fallback="other/two")
     twice_ordered = take(TakeState.FAILED, fault=Fault.TRANSIENT, tries=2)
-    assert decide([twice_ordered], [], bounds) == Buy(HERE, 1, "no usable clip came back; another try on procedural/one")
+    assert decide([twice_ordered], [], bounds) == Buy(
+        HERE, 1, "no usable clip came back; another try on procedural/one"
+    )
     onward = decide([twice_ordered, take(TakeState.FAILED, round_=2, fault=Fault.SPOILED)], [], bounds)
     assert isinstance(onward, Buy) and onward.service == "other/two"
 
@@ -112,7 +114,9 @@ def test_where_money_is_short_a_film_goes_on_with_the_cheaper_model_or_gives_up(
     over = take(TakeState.FAILED, fault=Fault.BUDGET, reason="the budget is $5.00")
     cheaper = decide([over], [], Bounds(wanted=2, service=HERE, cheaper="procedural/lite"))
     assert isinstance(cheaper, Buy) and cheaper.service == "procedural/lite"
-    again = take(TakeState.FAILED, round_=2, service="procedural/lite", fault=Fault.BUDGET, reason="the budget is $5.00")
+    again = take(
+        TakeState.FAILED, round_=2, service="procedural/lite", fault=Fault.BUDGET, reason="the budget is $5.00"
+    )
     end = decide([over, again], [], Bounds(wanted=2, service=HERE, cheaper="procedural/lite"))
     assert isinstance(end, GiveUp) and end.reason == "the budget is $5.00"
 
@@ -138,7 +142,9 @@ def test_an_uncertain_take_does_not_hold_up_the_others() -> None:
 
 
 def test_a_scene_that_is_not_critical_is_left_out() -> None:
-    decision = decide([take(TakeState.REFUSED, fault=Fault.REFUSED)], [], Bounds(wanted=1, service=HERE, critical=False))
+    decision = decide(
+        [take(TakeState.REFUSED, fault=Fault.REFUSED)], [], Bounds(wanted=1, service=HERE, critical=False)
+    )
     assert isinstance(decision, GiveUp) and decision.leave_out
 
 

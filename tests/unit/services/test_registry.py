@@ -56,6 +56,44 @@ def test_a_described_service_without_an_adapter_says_so(settings: Settings) -> N
         open_service("mine", replace(settings, services={"mine": {"models": {}}}), no_media)
 
 
+SECOND = {"adapter": "procedural", "models": {"procedural-1": {}}}
+
+
+def with_second(settings: Settings, urls: dict[str, str] | None = None, **options: object) -> Settings:
+    services = {**settings.services, "second": {**SECOND, "options": options}}
+    return replace(settings, services=services, service_urls=urls or {})
+
+
+def test_a_second_instance_has_its_own_name_and_address(settings: Settings) -> None:
+    for found in (
+        with_second(settings, {"second": "http://127.0.0.1:2"}),
+        with_second(settings, {"second": "http://127.0.0.1:2"}, url="http://127.0.0.1:3"),
+        with_second(settings, url="http+unix://%2Ftmp%2Fx.sock"),
+    ):
+        assert open_service("second", found, no_media).name == "second"
+    with pytest.raises(SetupError, match="the address of the service second"):
+        open_service("second", with_second(settings), no_media)  # procedural_url is the first one's
+
+
+@pytest.mark.parametrize("askable", [True, False])
+@pytest.mark.parametrize("cancellable", [True, False])
+def test_a_service_can_be_asked_and_stopped_exactly_where_its_entry_says_so(
+    settings: Settings, askable: bool, cancellable: bool
+) -> None:
+    told = with_second(settings, url="http://127.0.0.1:2", askable=askable, cancellable=cancellable)
+    service = open_service("second", told, no_media)
+    assert (isinstance(service, Findable), isinstance(service, Cancellable)) == (askable, cancellable)
+
+
+@pytest.mark.parametrize("options", [{"askable": "no"}, {"cancelable": False}, {"cancellable": 1}])
+def test_an_option_that_nothing_reads_is_named(settings: Settings, options: dict[str, object]) -> None:
+    told = with_second(settings, url="http://127.0.0.1:2", **options)
+    with pytest.raises(SetupError, match=rf"services\.second\.options.*{next(iter(options))}"):
+        open_service("second", told, no_media)
+    with pytest.raises(SetupError, match=r"services\.second\.options should be a mapping"):
+        open_service("second", replace(settings, services={"second": {**SECOND, "options": ["url"]}}), no_media)
+
+
 def test_without_an_address_the_procedural_service_says_what_to_do(settings: Settings) -> None:
     with pytest.raises(SetupError) as caught:
         open_service("procedural", replace(settings, procedural_url=""), no_media)
@@ -80,11 +118,12 @@ def test_figures_become_types(settings: Settings) -> None:
 
 
 def test_what_the_configuration_promises_the_renderer_can_do(settings: Settings) -> None:
-    found = capabilities("procedural", "procedural-1", settings)
-    assert found.model in wire.MODELS and set(found.frame_rates) <= set(wire.FRAME_RATES)
-    assert found.min_duration >= wire.LEAST_SECONDS and found.max_duration <= wire.MOST_SECONDS
-    assert found.max_pixels <= wire.MOST_PIXELS and found.max_candidates <= wire.MOST_CLIPS
-    assert found.max_references <= wire.MOST_REFERENCES
+    for model in settings.services["procedural"]["models"]:
+        found = capabilities("procedural", model, settings)
+        assert found.model in wire.MODELS and set(found.frame_rates) <= set(wire.FRAME_RATES)
+        assert found.min_duration >= wire.LEAST_SECONDS and found.max_duration <= wire.MOST_SECONDS
+        assert found.max_pixels <= wire.MOST_PIXELS and found.max_candidates <= wire.MOST_CLIPS
+        assert found.max_references <= wire.MOST_REFERENCES
 
 
 def test_no_call_is_begun_inside_a_transaction(settings: Settings, tmp_path: Path) -> None:

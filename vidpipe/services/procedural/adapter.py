@@ -2,12 +2,17 @@
 
 Exactly one POST leaves a submit. What it means for the purchase:
 
-    cannot connect                          Transient   nothing was sent
-    429, 503                                Transient   the server answers so before it writes anything down (app.py)
-    400, 404, 405, 413, 415, 422            Refused     invalid; checked before it is accepted
-    451                                     Refused     policy
+    cannot connect                          Unavailable  nothing was sent
+    429 with the code quota,                Unavailable  the server answers so before it writes anything down (app.py)
+      503 with the code maintenance
+    429, 503                                Transient    likewise
+    400, 404, 405, 413, 415, 422            Refused      invalid; checked before it is accepted
+    451                                     Refused      policy
     202 with a name                         Accepted
-    anything after the connection stood     Uncertain   timeout, reset, another status, an answer without a name
+    anything after the connection stood     Uncertain    timeout, reset, another status, an answer without a name
+
+A service may be one that cannot be asked what it accepted, or whose operations cannot be stopped: `open_procedural`
+then gives an object without `find` or without `cancel`.
 """
 
 from __future__ import annotations
@@ -18,10 +23,8 @@ import re
 import secrets
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -29,27 +32,19 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
-from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Uncertain
+from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Unavailable, Uncertain
+from vidpipe.services.procedural.answers import Answer, amount, number, read, read_async
 
-ANSWER_LIMIT = 1024 * 1024  # bytes of a JSON answer
 CLIP_LIMIT = 2 * 1024**3  # bytes of a clip
 CONNECT = 5.0  # seconds
 INVALID = (400, 404, 405, 413, 415, 422)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 OPEN_ENDED_SEED = 2**32
+NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout)  # nothing was sent
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A short answer, read to its end."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-
-class ProceduralService:
-    """A video service (`services.base`), findable and cancellable; holds no connection, so any thread may use it."""
+class BareService:
+    """A video service (`services.base`) that can only be bought from; holds no connection, so any thread may use it."""
 
     def __init__(
         self, url: str, *, name: str = "procedural", call_timeout: float = 30.0, poll_timeout: float = 10.0
@@ -68,22 +63,22 @@ class ProceduralService:
             parts = _parts(request, stack)
             try:
                 with self._client() as client, client.stream("POST", "/v1/operations", files=parts) as stream:
-                    answer = _read(stream)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                raise Transient(f"{self.name} cannot be reached: {error}") from error
+                    answer = read(stream)
+            except NOT_THERE as error:
+                raise self._away(error) from error
             except httpx.HTTPError as error:
                 raise Uncertain(f"{self.name} did not answer a submit: {type(error).__name__} {error}") from error
         return self._accepted(answer)
 
     def _accepted(self, answer: Answer) -> Accepted:
         if answer.status == 202:
-            name = _object(answer.content).get("name")
+            name = answer.found.get("name")
             if isinstance(name, str) and NAME.fullmatch(name):
                 return Accepted(name)
             raise Uncertain(f"{self.name} accepted a submit without telling its name")
-        message = f"{self.name}: {_message(answer)}"
+        message = f"{self.name}: {answer.message}"
         if answer.status in (429, 503):
-            raise Transient(message, retry_after=_retry_after(answer))
+            raise answer.passing(message)
         if answer.status in INVALID:
             raise Refused(message, kind="invalid")
         if answer.status == 451:
@@ -100,16 +95,18 @@ class ProceduralService:
                 ) as client,
                 client.stream("GET", f"/v1/operations/{_checked(operation)}") as stream,
             ):
-                answer = await _read_async(stream)
+                answer = await read_async(stream)
+        except NOT_THERE as error:
+            raise self._away(error) from error
         except httpx.HTTPError as error:
             raise Transient(f"{self.name} did not answer a poll: {type(error).__name__} {error}") from error
         self._readable(answer, f"the operation {operation}")
-        return self._status(operation, _object(answer.content))
+        return self._status(operation, answer.found)
 
     def _status(self, operation: str, found: dict[str, Any]) -> Pending | Delivered:
         state, reason = found.get("state"), str(found.get("reason") or "")[:500]
         if state in ("queued", "running"):
-            return Pending(_number(found.get("progress")), _number(found.get("ready_in")))
+            return Pending(number(found.get("progress")), number(found.get("ready_in")))
         if state == "done":
             return self._delivered(operation, found)
         if state == "refused":
@@ -131,7 +128,7 @@ class ProceduralService:
         if not clips:
             raise Broken(f"{self.name}: {operation} is done and brought no clip")
         reasons = ("withheld by the service's filter",) * filtered
-        return Delivered(tuple(clips), filtered, reasons, _amount(found.get("charged")), str(found.get("model") or ""))
+        return Delivered(tuple(clips), filtered, reasons, amount(found.get("charged")), str(found.get("model") or ""))
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """Write the clip under a name of its own, check its length, then give it its name."""
@@ -144,33 +141,20 @@ class ProceduralService:
                 client.stream("GET", self._clip(operation, clip)) as answer,
             ):
                 if answer.status_code != 200:
-                    self._readable(_read(answer), f"clip {clip.number} of {operation}")
+                    self._readable(read(answer), f"clip {clip.number} of {operation}")
                 _save(answer, part)
             part.rename(dest)
         finally:
             part.unlink(missing_ok=True)
 
+    def health(self) -> str:
+        """What is wrong with the server, in its own words; empty where it works. Raises Transient where it is away."""
+        with self._asking("how it is") as client, client.stream("GET", "/healthz") as stream:
+            answer = read(stream)
+        return "" if answer.status == 200 else str(answer.found.get("problem") or answer.message)
+
     def _clip(self, operation: str, clip: RemoteClip) -> str:
         return f"/v1/operations/{_checked(operation)}/clips/{int(clip.handle['number'])}"
-
-    def find(self, token: str) -> Accepted | None:
-        """The operation accepted under `token`, the oldest if there are several; None where there is none now."""
-        with self._asking("a search") as client:
-            with client.stream("GET", "/v1/operations", params={"token": token}) as stream:
-                answer = _read(stream)
-            self._readable(answer, "a search")
-            names = _object(answer.content).get("operations")
-        if not isinstance(names, list):
-            raise Transient(f"{self.name} answered a search with something else")
-        return Accepted(_checked(str(names[0]))) if names else None
-
-    def cancel(self, operation: str) -> bool:
-        """Stop it; nothing of it is charged then. False where it has ended already."""
-        with self._asking(f"cancelling {operation}") as client:
-            with client.stream("DELETE", f"/v1/operations/{_checked(operation)}") as stream:
-                answer = _read(stream)
-            self._readable(answer, f"cancelling {operation}")
-            return _object(answer.content).get("cancelled") is True
 
     def _client(self) -> httpx.Client:
         """A client for one call; raises httpx.ConnectError where nobody listens."""
@@ -185,6 +169,8 @@ class ProceduralService:
         try:
             with self._client() as client:
                 yield client
+        except NOT_THERE as error:
+            raise self._away(error) from error
         except httpx.HTTPError as error:
             raise Transient(f"{self.name} did not answer {what}: {type(error).__name__} {error}") from error
 
@@ -192,10 +178,58 @@ class ProceduralService:
         """Raise what a status other than 200 means for anything but a submit."""
         if answer.status == 200:
             return
-        message = f"{self.name}, {what}: {_message(answer)}"
+        message = f"{self.name}, {what}: {answer.message}"
         if answer.status in (404, 410):
             raise Expired(message)
-        raise Transient(f"{message} (status {answer.status})", retry_after=_retry_after(answer))
+        raise answer.passing(f"{message} (status {answer.status})")
+
+    def _away(self, error: httpx.HTTPError) -> Unavailable:
+        return Unavailable(f"{self.name} cannot be reached: {error}")
+
+
+class AskableService(BareService):
+    """One that can also be asked what it accepted."""
+
+    def find(self, token: str) -> Accepted | None:
+        """The operation accepted under `token`, the oldest if there are several; None where there is none now."""
+        with self._asking("a search") as client:
+            with client.stream("GET", "/v1/operations", params={"token": token}) as stream:
+                answer = read(stream)
+            self._readable(answer, "a search")
+            names = answer.found.get("operations")
+        if not isinstance(names, list):
+            raise Transient(f"{self.name} answered a search with something else")
+        return Accepted(_checked(str(names[0]))) if names else None
+
+
+class StoppableService(BareService):
+    """One whose operations can also be stopped."""
+
+    def cancel(self, operation: str) -> bool:
+        """Stop it; nothing of it is charged then. False where it has ended already."""
+        with self._asking(f"cancelling {operation}") as client:
+            with client.stream("DELETE", f"/v1/operations/{_checked(operation)}") as stream:
+                answer = read(stream)
+            self._readable(answer, f"cancelling {operation}")
+            return answer.found.get("cancelled") is True
+
+
+class ProceduralService(AskableService, StoppableService):
+    """One that can do both, as the service does unless the configuration says otherwise."""
+
+
+def open_procedural(
+    url: str, *, name: str, askable: bool, cancellable: bool, call_timeout: float, poll_timeout: float
+) -> BareService:
+    """The adapter with `find` where the service can be asked, and `cancel` where it can be told to stop."""
+    kinds: dict[tuple[bool, bool], type[BareService]] = {
+        (True, True): ProceduralService,
+        (True, False): AskableService,
+        (False, True): StoppableService,
+        (False, False): BareService,
+    }
+    made = kinds[askable, cancellable]
+    return made(url, name=name, call_timeout=call_timeout, poll_timeout=poll_timeout)
 
 
 def _address(url: str) -> tuple[str, str | None]:
@@ -264,57 +298,3 @@ def _save(answer: httpx.Response, part: Path) -> None:
         os.fsync(file.fileno())
     if size != announced or size == 0:
         raise Transient(f"a clip came with {size} of {announced} bytes")
-
-
-def _read(stream: httpx.Response) -> Answer:
-    """A short answer; what is longer than any answer may be is not read."""
-    pieces, size = [], 0
-    for piece in stream.iter_bytes():
-        size += len(piece)
-        if size > ANSWER_LIMIT:
-            return Answer(stream.status_code, stream.headers, b"")
-        pieces.append(piece)
-    return Answer(stream.status_code, stream.headers, b"".join(pieces))
-
-
-async def _read_async(stream: httpx.Response) -> Answer:
-    pieces, size = [], 0
-    async for piece in stream.aiter_bytes():
-        size += len(piece)
-        if size > ANSWER_LIMIT:
-            return Answer(stream.status_code, stream.headers, b"")
-        pieces.append(piece)
-    return Answer(stream.status_code, stream.headers, b"".join(pieces))
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    """A JSON object, or an empty one where it is something else."""
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _message(answer: Answer) -> str:
-    error = _object(answer.content).get("error")
-    text = error.get("message") if isinstance(error, dict) else None
-    return str(text)[:500] if text else f"status {answer.status}"
-
-
-def _retry_after(answer: Answer) -> float | None:
-    try:
-        return min(3600.0, max(0.0, float(answer.headers["retry-after"])))
-    except (KeyError, ValueError):
-        return None
-
-
-def _amount(value: object) -> Decimal | None:
-    try:
-        return Decimal(str(value)) if value is not None else None
-    except InvalidOperation:
-        return None
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

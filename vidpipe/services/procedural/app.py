@@ -6,10 +6,16 @@
                                          "progress", "clips", "filtered", "charged", ...}
     DELETE /v1/operations/NAME          {"cancelled": true|false}
     GET    /v1/operations/NAME/clips/N  the MP4; ranges can be asked for
-    GET    /v1/bill[?token=T]           {"rows": [...], "total"}
+    GET    /v1/bill[?token=T]           {"rows": [{"token", "operation", "clip", "model", "amount", "given_back", ...}],
+                                         "total"}
+    GET    /v1/stats                    {"in_flight", "most_in_flight", "most_in_a_minute", "rejected", "limits"}
+    POST   /v1/faults                   {"fault": "500-after", "next": 3}: for the next 3 orders; 403 without --faults
+    DELETE /v1/faults                   nothing more is injected of what waits
+    GET    /v1/faults                   {"log": [{"token", "operation", "fault", "figure", "injection", "at"}],
+                                         "waiting"}
     GET    /healthz                     {"ok", "pid", "renderers"}
 
-Errors are {"error": {"message"}}. An operation is done when it is rendered and its latency has passed.
+Errors are {"error": {"message", "code"}}. An operation is done when it is rendered and its latency has passed.
 """
 
 from __future__ import annotations
@@ -21,8 +27,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -32,12 +38,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from vidpipe.services.procedural.bill import Books, ClipRow, Operation
-from vidpipe.services.procedural.faults import Faults, read_faults
+from vidpipe.services.procedural.bill import Books, Operation
+from vidpipe.services.procedural.faults import COUNTED, REFUSALS, Faults, read_faults
+from vidpipe.services.procedural.injections import Injection, Injections
+from vidpipe.services.procedural.limits import Limits
 from vidpipe.services.procedural.renderers import Renderers, clip_path
+from vidpipe.services.procedural.replies import Dropped, error, given_up, status_of
+from vidpipe.services.procedural.store import Store
 from vidpipe.services.procedural.wire import (
+    MODELS,
     MOST_BODY,
     Malformed,
     Order,
@@ -60,26 +70,11 @@ class Options:
     name: str = "procedural"
     latency: float = 0.0  # seconds from acceptance until an operation may be done
     renderers: int = 2
-    price: Decimal = Decimal(0)  # US dollars a second of one clip
-    prompt_faults: bool = False
+    prices: Mapping[str, Decimal] = field(default_factory=lambda: dict.fromkeys(MODELS, Decimal(0)))
+    most_operations: int | None = None  # in flight at once
+    requests_per_minute: int | None = None
+    prompt_faults: bool = False  # heed words in prompts, and take injections
     always: tuple[str, ...] = ()  # faults of every request
-
-
-class Dropped(Response):
-    """Closes the connection, after `sent` bytes of an answer or without any."""
-
-    def __init__(self, sent: bytes = b"", length: int = 0) -> None:
-        super().__init__(sent)
-        self.sent, self.length = sent, length
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin the answer where there is one, then hang up."""
-        if self.sent:
-            head = [(b"content-length", str(self.length).encode()), (b"content-type", b"video/mp4")]
-            await send({"type": "http.response.start", "status": 200, "headers": head})
-            await send({"type": "http.response.body", "body": self.sent, "more_body": True})
-            await asyncio.sleep(0)
-        scope["state"]["transport"].close()
 
 
 class Desk:
@@ -87,7 +82,12 @@ class Desk:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.books = Books(options.folder / "service.sqlite3", price=options.price)
+        self.store = Store(options.folder / "service.sqlite3")
+        self.books = Books(self.store, options.prices)
+        self.injections = Injections(self.store)
+        self.limits = Limits(
+            self.store, self.books, operations=options.most_operations, requests=options.requests_per_minute
+        )
         self.renderers = Renderers(self.books, options.folder, options.renderers)
         self._tidied = 0.0
 
@@ -98,7 +98,7 @@ class Desk:
         self.renderers.start()
         yield
         await self.renderers.stop()
-        self.books.close()
+        self.store.close()
 
     def _tidy(self) -> None:
         """Remove the files of what was never accepted, and of what is no longer kept."""
@@ -111,39 +111,51 @@ class Desk:
 
     async def accept(self, request: Request) -> Response:
         """Check, write down, answer."""
-        parts = split_multipart(await _body(request), request.headers.get("content-type", ""))
-        try:
-            asked = json.loads(parts.pop("request"))
-        except KeyError as error:
-            raise Malformed("the part named request is missing") from error
-        except (ValueError, RecursionError) as error:
-            raise Malformed(f"the request is not JSON: {error}") from error
-        order = read_order(asked)
-        images = read_images(parts, order)
+        body = await _body(request)
+        pause = self.limits.too_fast()
+        if pause is not None:
+            return error(429, "too many requests within a minute", code="requests", retry_after=pause)
+        order, images = _read(body, request.headers.get("content-type", ""))
+        pause = self.limits.too_many()
+        if pause is not None:
+            return error(429, "too many operations in flight", code="operations", retry_after=pause)
         faults = read_faults(order.prompt, self.options.always, from_prompt=self.options.prompt_faults)
-        refused = self._refusal(order, faults)
+        injection = self.injections.due() if self.options.prompt_faults else None
+        if injection is not None:
+            faults = injection.into(faults)
+        refused = self._refusal(order, faults, injection)
         if refused is not None:
             return refused
-        name = self._take(order, images, faults)
+        return await self._answer(request, self._take(order, images, faults, injection), faults)
+
+    async def _answer(self, request: Request, name: str, faults: Faults) -> Response:
+        """Tell the name of what was accepted, unless a fault keeps it back."""
         if "lost-answer" in faults:
             return Dropped()
+        if "timeout-after" in faults:
+            await given_up(request)
+            return Dropped()
+        if "500-after" in faults:
+            return error(500, "something went wrong, as was asked for")
         if "stall" in faults:
             await asyncio.sleep(faults.figure("stall"))
         return JSONResponse({"name": name}, status_code=202)
 
-    def _refusal(self, order: Order, faults: Faults) -> Response | None:
-        if "refuse-policy" in faults:
-            return _error(451, "the prompt was refused by the safety policy")
-        if "invalid" in faults:
-            return _error(422, "the request was found invalid, as was asked for")
-        for status in (429, 503, 500):
-            counter = f"{status}|{order.label}|{order.prompt}"
-            if str(status) in faults and self.books.count_down(counter, int(faults.figure(str(status)))):
-                return _error(status, "not now, as was asked for", retry_after=None if status == 500 else RETRY_AFTER)
+    def _refusal(self, order: Order, faults: Faults, injection: Injection | None) -> Response | None:
+        for name, (status, code, message, later) in REFUSALS.items():
+            if name not in faults:
+                continue
+            injected = injection is not None and injection.name == name
+            if name in COUNTED and not injected:
+                counter = f"{name}|{order.label}|{order.prompt}"
+                if not self.store.count_down(counter, int(faults.figure(name))):
+                    continue
+            self.injections.met(order, {name: faults.figure(name)}, injection, operation=None)
+            return error(status, message, code=code, retry_after=RETRY_AFTER if later else None)
         return None
 
-    def _take(self, order: Order, images: dict[str, bytes], faults: Faults) -> str:
-        """Accept: images, then operation and bill are on the disk when this returns."""
+    def _take(self, order: Order, images: dict[str, bytes], faults: Faults, injection: Injection | None) -> str:
+        """Accept: images, then operation, bill and log of faults are on the disk when this returns."""
         if time.time() > self._tidied + TIDY_EVERY:
             self._tidy()
         name = f"op-{secrets.token_hex(8)}"
@@ -157,7 +169,10 @@ class Desk:
             _sync_folder(inputs.parent)
         ready_at = time.time() + self.options.latency + faults.delay
         filtered = min(order.count, int(faults.figure("filtered")))
-        self.books.accept(name, order, dict(faults.chosen), ready_at=ready_at, filtered=filtered)
+        with self.store.transaction():
+            self.books.accept(name, order, faults.once_accepted, ready_at=ready_at, filtered=filtered)
+            self.injections.met(order, faults.once_accepted, injection, operation=name)
+            self.limits.keep_peaks()
         self.renderers.wake()
         return name
 
@@ -170,8 +185,8 @@ class Desk:
         """How an operation is doing."""
         operation = self._operation(request)
         faults = Faults(operation.faults)
-        if "poll-503" in faults and self.books.count_down(f"poll|{operation.name}", int(faults.figure("poll-503"))):
-            return _error(503, "not now, as was asked for", retry_after=RETRY_AFTER)
+        if "poll-503" in faults and self.store.count_down(f"poll|{operation.name}", int(faults.figure("poll-503"))):
+            return error(503, "not now, as was asked for", retry_after=RETRY_AFTER)
         answer = status_of(self._settle(operation), time.time())
         return JSONResponse({**answer, "charged": str(self.books.charged(operation.name))})
 
@@ -208,7 +223,7 @@ class Desk:
         if "expired" in operation.faults or not path.is_file():
             raise HTTPException(410, f"clip {number} of {operation.name} is no longer held")
         cut = int(operation.faults.get("cut-off", 0))
-        if cut and self.books.count_down(f"cut|{operation.name}|{number}", cut):
+        if cut and self.store.count_down(f"cut|{operation.name}|{number}", cut):
             data = path.read_bytes()
             return Dropped(data[: len(data) // 2], len(data))
         return FileResponse(path, media_type="video/mp4")
@@ -218,6 +233,25 @@ class Desk:
         rows = self.books.bill(request.query_params.get("token"))
         total = sum((Decimal(row["amount"]) for row in rows if row["given_back"] is None), Decimal(0))
         return JSONResponse({"rows": rows, "total": str(total)})
+
+    async def stats(self, _request: Request) -> Response:
+        """How much is and was in flight, and what was rejected."""
+        return JSONResponse(self.limits.stats())
+
+    async def faults(self, request: Request) -> Response:
+        """Inject a fault, withdraw what waits, or show the log."""
+        if request.method not in ("GET", "HEAD") and not self.options.prompt_faults:
+            raise HTTPException(403, "this server was started without --faults")
+        match request.method:
+            case "POST":
+                try:
+                    asked = json.loads(await _body(request))
+                except (ValueError, RecursionError) as problem:
+                    raise Malformed(f"the injection is not JSON: {problem}") from problem
+                return JSONResponse(self.injections.ask(asked), status_code=201)
+            case "DELETE":
+                self.injections.withdraw()
+        return JSONResponse(self.injections.log())
 
     async def health(self, _request: Request) -> Response:
         """Whether it works."""
@@ -232,34 +266,17 @@ class Desk:
         return operation
 
 
-def status_of(operation: Operation, now: float) -> dict[str, Any]:
-    """What a poll tells of an operation at the time `now` (seconds since 1970)."""
-    clips = operation.clips
-    ended = [clip for clip in clips if clip.state in ("done", "failed", "filtered")]
-    state = operation.state
-    if state == "working":
-        begun = any(clip.tries for clip in clips)
-        rendered = len(ended) == len(clips)
-        state = "done" if rendered and now >= operation.ready_at else "running" if begun else "queued"
-    whole = max(operation.ready_at - operation.accepted, 1e-6)
-    passed = min(1.0, (now - operation.accepted) / whole)
-    answer: dict[str, Any] = {
-        "name": operation.name,
-        "state": state,
-        "reason": operation.reason,
-        "model": operation.order.model,
-    }
-    answer["progress"] = 1.0 if state == "done" else round(min(passed, len(ended) / len(clips)) * 0.99, 3)
-    if state == "done":
-        answer["clips"] = [_clip_answer(clip) for clip in clips if clip.state in ("done", "failed")]
-        answer["filtered"] = sum(clip.state == "filtered" for clip in clips)
-    elif state in ("queued", "running") and operation.ready_at - now < 3600:
-        answer["ready_in"] = round(max(0.0, operation.ready_at - now), 2)
-    return answer
-
-
-def _clip_answer(clip: ClipRow) -> dict[str, Any]:
-    return {"number": clip.number, "seed": clip.seed, "state": clip.state, "reason": clip.reason}
+def _read(body: bytes, content_type: str) -> tuple[Order, dict[str, bytes]]:
+    """An order and its images; raises Malformed or Unable."""
+    parts = split_multipart(body, content_type)
+    try:
+        asked = json.loads(parts.pop("request"))
+    except KeyError as problem:
+        raise Malformed("the part named request is missing") from problem
+    except (ValueError, RecursionError) as problem:
+        raise Malformed(f"the request is not JSON: {problem}") from problem
+    order = read_order(asked)
+    return order, read_images(parts, order)
 
 
 async def _body(request: Request) -> bytes:
@@ -271,11 +288,6 @@ async def _body(request: Request) -> bytes:
             raise HTTPException(413, f"the request has more than {MOST_BODY} bytes")
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _error(status: int, message: str, *, retry_after: float | None = None) -> Response:
-    headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
-    return JSONResponse({"error": {"message": message}}, status_code=status, headers=headers)
 
 
 def _write_durably(path: Path, data: bytes) -> None:
@@ -293,17 +305,17 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-async def _malformed(_request: Request, error: Exception) -> Response:
-    return _error(400, str(error))
+async def _malformed(_request: Request, found: Exception) -> Response:
+    return error(400, str(found))
 
 
-async def _unable(_request: Request, error: Exception) -> Response:
-    return _error(422, str(error))
+async def _unable(_request: Request, found: Exception) -> Response:
+    return error(422, str(found))
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _error(error.status_code, error.detail)
+async def _http_error(_request: Request, found: Exception) -> Response:
+    assert isinstance(found, HTTPException)
+    return error(found.status_code, found.detail)
 
 
 def make_app(options: Options) -> Starlette:
@@ -317,6 +329,8 @@ def make_app(options: Options) -> Starlette:
         Route(operation, desk.cancel, methods=["DELETE"]),
         Route(operation + "/clips/{number:int}", desk.fetch, methods=["GET"]),
         Route("/v1/bill", desk.bill, methods=["GET"]),
+        Route("/v1/stats", desk.stats, methods=["GET"]),
+        Route("/v1/faults", desk.faults, methods=["GET", "POST", "DELETE"]),
         Route("/healthz", desk.health, methods=["GET"]),
     ]
     errors: dict[Any, Any] = {Malformed: _malformed, Unable: _unable, HTTPException: _http_error}

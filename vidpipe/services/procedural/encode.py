@@ -33,7 +33,10 @@ COLOUR_LIMITED = 1  # AVCOL_RANGE_MPEG
 def write_clip(
     path: Path, frames: Iterator[Planes], *, width: int, height: int, fps: int, sound: NDArray[np.float32] | None
 ) -> None:
-    """Write `frames` (8-bit 4:2:0 planes) and `sound` ([2, n] at 48 kHz, or None) to `path`."""
+    """Write `frames` (8-bit 4:2:0 planes) and `sound` ([2, n] at 48 kHz, or None) to `path`.
+
+    Frames that were painted in another size are brought to `width` and `height`.
+    """
     options = {"movflags": "+faststart", "use_editlist": "1", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         video = _video_stream(container, width, height, fps)
@@ -87,13 +90,16 @@ def _audio_stream(container: OutputContainer) -> AudioStream:
 
 
 def _picture(planes: Planes, width: int, height: int, index: int, fps: int) -> av.VideoFrame:
-    flat = np.empty((height * 3 // 2, width), np.uint8)
-    flat[:height] = planes[0]
-    quarter = width * height // 4
-    rest = flat[height:].reshape(-1)
+    rows, columns = planes[0].shape
+    flat = np.empty((rows * 3 // 2, columns), np.uint8)
+    flat[:rows] = planes[0]
+    quarter = columns * rows // 4
+    rest = flat[rows:].reshape(-1)
     rest[:quarter] = planes[1].reshape(-1)
     rest[quarter:] = planes[2].reshape(-1)
     frame = av.VideoFrame.from_ndarray(flat, format="yuv420p")
+    if (rows, columns) != (height, width):
+        frame = frame.reformat(width, height, interpolation="BICUBIC")
     frame.pts, frame.time_base = index, Fraction(1, fps)
     return frame
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,24 @@ from vidpipe.services.procedural.sound import ambient
 from vidpipe.services.procedural.wire import Order, read_order
 
 NICE = 10  # workers that wait for clips go first
+LITE = "procedural-lite"
+LEAST_PAINTED = 64  # pixels
+LEAST_RATE = 12  # pictures a second
 Image.MAX_IMAGE_PIXELS = 40_000_000
 
 
 def render(order: Order, seed: int, faults: dict[str, float], images: dict[str, Path], dest: Path) -> None:
     """Paint, sound and encode one clip of an order into `dest`."""
+    if "wrong-size" in faults:
+        order = replace(order, width=_other(order.width), height=_other(order.height))
+    width, height, hold = painted(order)
     seconds = order.duration / 2 if "short" in faults else order.duration
     film = Film(
         Shot(
-            prompt=without_faults(order.prompt), seed=seed, seconds=seconds, width=order.width, height=order.height,
+            prompt=without_faults(order.prompt), seed=seed, seconds=seconds, width=width, height=height,
             fps=order.fps, label=order.label, shot=order.shot, camera=order.camera, negative=order.negative_prompt,
             first_frame=images.get("first"), last_frame=images.get("last"),
-            references=tuple(path for name, path in sorted(images.items()) if name.startswith("reference-")),
+            references=tuple(path for name, path in sorted(images.items()) if name.startswith("reference-")), hold=hold,
         )
     )  # fmt: skip
     sound = ambient(film.wanted, seed, film.shot.frames / order.fps) if order.audio else None
@@ -48,6 +55,25 @@ def render(order: Order, seed: int, faults: dict[str, float], images: dict[str, 
     write_clip(dest, _frames(film, faults), width=order.width, height=order.height, fps=order.fps, sound=sound)
     if "truncated" in faults:
         os.truncate(dest, dest.stat().st_size * 6 // 10)
+    if "rubbish" in faults:
+        dest.write_bytes(np.random.default_rng(seed).bytes(dest.stat().st_size))
+
+
+def _other(side: int) -> int:
+    """Another even number of pixels, three quarters of `side` where that can be painted."""
+    return side * 3 // 8 * 2 if side * 3 // 8 * 2 >= LEAST_PAINTED else side * 2
+
+
+def painted(order: Order) -> tuple[int, int, int]:
+    """Pixels across and down that are painted, and for how many frames each picture is shown.
+
+    The cheaper model paints half as wide and high, which is then enlarged, and half as often where that leaves 12
+    pictures a second.
+    """
+    if order.model != LITE:
+        return order.width, order.height, 1
+    width, height = (max(LEAST_PAINTED, side // 4 * 2) for side in (order.width, order.height))
+    return width, height, 2 if order.fps >= 2 * LEAST_RATE else 1
 
 
 def _frames(film: Film, faults: dict[str, float]) -> Iterator[Planes]:

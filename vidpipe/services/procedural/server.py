@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO
@@ -26,7 +26,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from vidpipe.errors import SetupError
 from vidpipe.services.procedural.app import Options, make_app
 from vidpipe.services.procedural.faults import read_faults
-from vidpipe.services.procedural.wire import Unable
+from vidpipe.services.procedural.wire import MODELS, Unable
 
 SOCKET_LIMIT = 107  # bytes of a unix socket's path (sockaddr_un)
 GRACE = 3  # seconds that running answers get at the end
@@ -62,12 +62,12 @@ class Server(uvicorn.Server):
         yield
 
 
-def listen(uds: Path | None, port: int | None) -> tuple[socket.socket, str]:
+def listen(uds: Path | None, port: int | None, host: str = "127.0.0.1") -> tuple[socket.socket, str]:
     """A listening socket and its address; raises SetupError where the place is taken or cannot be used."""
     try:
         if uds is None:
-            tcp = socket.create_server(("127.0.0.1", port or 0))
-            return tcp, f"http://127.0.0.1:{tcp.getsockname()[1]}"
+            tcp = socket.create_server((host, port or 0))
+            return tcp, f"http://{host}:{tcp.getsockname()[1]}"
         return _listen_unix(uds), f"http+unix://{quote(str(uds), safe='')}"
     except OSError as error:
         place = f"the port {port}" if uds is None else str(uds)
@@ -122,12 +122,23 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dir", type=Path, required=True, help="where it keeps its books and clips")
     place = parser.add_mutually_exclusive_group(required=True)
     place.add_argument("--uds", type=Path, help="unix socket to listen on")
-    place.add_argument("--port", type=int, help="loopback port to listen on; 0 takes a free one")
+    place.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="H",
+        help="with --port: 127.0.0.1 is this machine alone; whoever reaches another address may order, without a login",
+    )  # fmt: skip
     parser.add_argument("--name", default="procedural", help="what it calls itself")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds an operation takes at least")
     parser.add_argument("--renderers", type=int, default=2, help="renderer processes")
-    parser.add_argument("--price", type=_price, default=Decimal(0), help="US dollars a second of one clip")
-    parser.add_argument("--faults", action="store_true", help="heed [fault: ...] in prompts; see faults.py")
+    parser.add_argument(
+        "--price", type=_price, action="append", default=[], metavar="[MODEL=]DOLLARS",
+        help="US dollars a second of one clip, of all models or of one; can be given for each",
+    )  # fmt: skip
+    parser.add_argument("--most-operations", type=_count, metavar="N", help="in flight at once; more are answered 429")
+    parser.add_argument("--requests-per-minute", type=_count, metavar="N", help="orders within 60 s; likewise")
+    parser.add_argument(
+        "--faults", action="store_true", help="heed [fault: ...] in prompts, take injections; see faults.py"
+    )
     parser.add_argument(
         "--fault", action="append", default=[], metavar="FAULT", help="for every request, e.g. '503 x2'"
     )
@@ -141,14 +152,30 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _price(text: str) -> Decimal:
+def _price(text: str) -> tuple[str, Decimal]:
+    """A model (empty: all of them) and its price."""
+    model, _, amount = text.rpartition("=")
+    if model and model not in MODELS:
+        raise argparse.ArgumentTypeError(f"there is no model {model!r}; there is {', '.join(MODELS)}")
     try:
-        price = Decimal(text)
+        price = Decimal(amount)
     except InvalidOperation as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an amount") from error
+        raise argparse.ArgumentTypeError(f"{amount!r} is not an amount") from error
     if not price.is_finite() or price < 0:
         raise argparse.ArgumentTypeError("a price is 0 or more")
-    return price
+    return model, price
+
+
+def _prices(given: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """The price of every model; the price of one goes before that of all."""
+    named = dict(given)
+    return {model: named.get(model, named.get("", Decimal(0))) for model in MODELS}
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a limit is a whole number from 1")
+    return int(text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -157,15 +184,17 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     try:
         with owned(given.dir):
-            made, url = listen(given.uds, given.port)
+            made, url = listen(given.uds, given.port, given.host)
             options = Options(
-                given.dir.absolute(),
-                given.name,
-                given.latency,
-                given.renderers,
-                given.price,
-                given.faults,
-                tuple(given.fault),
+                folder=given.dir.absolute(),
+                name=given.name,
+                latency=given.latency,
+                renderers=given.renderers,
+                prices=_prices(given.price),
+                most_operations=given.most_operations,
+                requests_per_minute=given.requests_per_minute,
+                prompt_faults=given.faults,
+                always=tuple(given.fault),
             )
             config = uvicorn.Config(
                 make_app(options), http=Protocol, ws="none", loop="asyncio", log_level="warning", access_log=False,

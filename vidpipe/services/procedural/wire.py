@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-MODELS = ("procedural-1",)
+MODELS = ("procedural-1", "procedural-lite")
 FRAME_RATES = (12, 15, 24, 25, 30)
 MOST_SECONDS, LEAST_SECONDS = 30.0, 0.5
 MOST_PIXELS, LEAST_SIDE, MOST_SIDE = 2_073_600, 64, 3840

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ class Shot:
     first_frame: Path | None = None
     last_frame: Path | None = None
     references: tuple[Path, ...] = ()
+    hold: int = 1  # for how many frames each painted one is shown
 
     @property
     def frames(self) -> int:
@@ -74,8 +76,9 @@ class Film:
     def __iter__(self) -> Iterator[Planes]:
         """Every frame as three planes of 8-bit values in 16-bit integers, in the encoder's limited range."""
         canvas = Canvas(self.width, self.height)
-        for index in range(self.shot.frames):
-            yield self._frame(canvas, index)
+        for index in range(0, self.shot.frames, self.shot.hold):
+            shown = min(self.shot.hold, self.shot.frames - index)
+            yield from repeat(self._frame(canvas, index), shown)
 
     def _frame(self, canvas: Canvas, index: int) -> Planes:
         time = index / self.shot.fps

@@ -91,75 +91,57 @@ def car_side(paint: Colour, long: float, lamps: float) -> list[Sheet]:
     for index in range(6):
         w = long
         pen = Pen(w * 1.5, w * 0.48, -w * 0.55, -w * 0.42, 3)
-        dip = 0.004 * w * (index % 3)
         pen.ellipse(0, -0.01 * w, 0.52 * w, 0.03 * w, (0.02, 0.02, 0.03), 0.4)
-        pen.polygon(
-            [
-                (-0.24 * w, -0.20 * w + dip),
-                (-0.15 * w, -0.34 * w + dip),
-                (0.12 * w, -0.35 * w + dip),
-                (0.25 * w, -0.20 * w + dip),
-            ],
-            times(paint, 0.85),
-        )
-        pen.polygon(
-            [
-                (-0.20 * w, -0.205 * w + dip),
-                (-0.135 * w, -0.32 * w + dip),
-                (-0.02 * w, -0.325 * w + dip),
-                (-0.02 * w, -0.205 * w + dip),
-            ],
-            mix(GLASS, paint, 0.25),
-        )
-        pen.polygon(
-            [
-                (0.01 * w, -0.205 * w + dip),
-                (0.01 * w, -0.325 * w + dip),
-                (0.11 * w, -0.33 * w + dip),
-                (0.205 * w, -0.205 * w + dip),
-            ],
-            mix(GLASS, paint, 0.15),
-        )
-        pen.polygon(
-            [
-                (-0.50 * w, -0.10 * w),
-                (-0.48 * w, -0.20 * w + dip),
-                (-0.24 * w, -0.22 * w + dip),
-                (0.25 * w, -0.22 * w + dip),
-                (0.46 * w, -0.18 * w + dip),
-                (0.50 * w, -0.08 * w),
-                (-0.49 * w, -0.07 * w),
-            ],
-            paint,
-        )
-        pen.line([(-0.47 * w, -0.16 * w + dip), (0.46 * w, -0.15 * w + dip)], 0.010 * w, mix(paint, (1, 1, 1), 0.4))
-        pen.ellipse(0.475 * w, -0.14 * w, 0.022 * w, 0.025 * w, mix((0.95, 0.95, 0.85), WARM, 0.5))
-        pen.ellipse(-0.485 * w, -0.145 * w, 0.012 * w, 0.028 * w, (0.95, 0.15, 0.1))
+        _bodywork(pen, paint, w, 0.004 * w * (index % 3))
         if lamps > 0.3:
-            for part in range(6):
-                pen.polygon(
-                    [
-                        (0.49 * w, -0.15 * w),
-                        (0.49 * w, -0.13 * w),
-                        ((0.93 - 0.06 * part) * w, -0.02 * w),
-                        ((0.93 - 0.06 * part) * w, -0.19 * w + 0.016 * part * w),
-                    ],
-                    WARM,
-                    0.04 + 0.03 * part,
-                )
+            _beam(pen, w)
         for x in (-0.30, 0.30):
-            pen.ellipse(x * w, -0.075 * w, 0.082 * w, 0.082 * w, (0.06, 0.06, 0.07))
-            pen.ellipse(x * w, -0.075 * w, 0.044 * w, 0.044 * w, (0.66, 0.66, 0.68))
-            spin = math.tau * index / 18
-            for spoke in range(3):
-                a = spin + math.tau * spoke / 3
-                pen.line(
-                    [(x * w, -0.075 * w), (x * w + 0.04 * w * math.cos(a), -0.075 * w + 0.04 * w * math.sin(a))],
-                    0.012 * w,
-                    (0.25, 0.25, 0.28),
-                )
+            _wheel(pen, x, w, math.tau * index / 18)
         made.append(pen.sheet())
     return made
+
+
+def _bodywork(pen: Pen, paint: Colour, w: float, dip: float) -> None:
+    """Cabin, windows, body and its lamps of a car `w` long, sunk on its springs by `dip`."""
+
+    def shape(colour: Colour, *points: tuple[float, float, bool]) -> None:
+        pen.polygon([(x * w, y * w + dip if sprung else y * w) for x, y, sprung in points], colour)
+
+    cabin = ((-0.24, -0.20, True), (-0.15, -0.34, True), (0.12, -0.35, True), (0.25, -0.20, True))
+    behind = ((-0.20, -0.205, True), (-0.135, -0.32, True), (-0.02, -0.325, True), (-0.02, -0.205, True))
+    before = ((0.01, -0.205, True), (0.01, -0.325, True), (0.11, -0.33, True), (0.205, -0.205, True))
+    body = (
+        *((-0.50, -0.10, False), (-0.48, -0.20, True), (-0.24, -0.22, True), (0.25, -0.22, True)),
+        *((0.46, -0.18, True), (0.50, -0.08, False), (-0.49, -0.07, False)),
+    )
+    shape(times(paint, 0.85), *cabin)
+    shape(mix(GLASS, paint, 0.25), *behind)
+    shape(mix(GLASS, paint, 0.15), *before)
+    shape(paint, *body)
+    pen.line([(-0.47 * w, -0.16 * w + dip), (0.46 * w, -0.15 * w + dip)], 0.010 * w, mix(paint, (1, 1, 1), 0.4))
+    pen.ellipse(0.475 * w, -0.14 * w, 0.022 * w, 0.025 * w, mix((0.95, 0.95, 0.85), WARM, 0.5))
+    pen.ellipse(-0.485 * w, -0.145 * w, 0.012 * w, 0.028 * w, (0.95, 0.15, 0.1))
+
+
+def _beam(pen: Pen, w: float) -> None:
+    """The light ahead of a car `w` long, brighter towards the lamp."""
+    for part in range(6):
+        end = (0.93 - 0.06 * part) * w
+        pen.polygon(
+            [(0.49 * w, -0.15 * w), (0.49 * w, -0.13 * w), (end, -0.02 * w), (end, -0.19 * w + 0.016 * part * w)],
+            WARM,
+            0.04 + 0.03 * part,
+        )
+
+
+def _wheel(pen: Pen, x: float, w: float, spin: float) -> None:
+    """A wheel of a car `w` long, at `x` of its length, turned by `spin` (radians)."""
+    pen.ellipse(x * w, -0.075 * w, 0.082 * w, 0.082 * w, (0.06, 0.06, 0.07))
+    pen.ellipse(x * w, -0.075 * w, 0.044 * w, 0.044 * w, (0.66, 0.66, 0.68))
+    for spoke in range(3):
+        a = spin + math.tau * spoke / 3
+        rim = (x * w + 0.04 * w * math.cos(a), -0.075 * w + 0.04 * w * math.sin(a))
+        pen.line([(x * w, -0.075 * w), rim], 0.012 * w, (0.25, 0.25, 0.28))
 
 
 def car_front(paint: Colour, wide: float, lamps: float) -> Sheet:

@@ -1,0 +1,204 @@
+"""An embedded cluster whose processes can be killed and stopped, and that is started again on the same folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import psutil
+from sqlalchemy.exc import DBAPIError
+
+from scripts.chaos_runs import terms
+from scripts.chaos_runs.traps import Traps
+from vidpipe.cluster import ClusterOptions, Handle, lock, note, reaper, start
+from vidpipe.cluster.layout import note_path
+from vidpipe.cluster.status import status
+from vidpipe.pipeline.deps import Deps, open_deps
+from vidpipe.settings import load
+
+IO, GPU, TICK, BEAT, VALKEY, POSTGRES, S3 = "io", "gpu", "tick", "beat", "valkey", "postgres", "s3"
+WORKERS = ("io", "io2", "gpu", "gpu2", "tick")
+SERVICES = {name: name if name == terms.ASKABLE else f"procedural-{name}" for name in terms.SERVICES}  # its process
+SUPERVISOR, REAPER = "supervisor", "reaper"
+BACK = 60.0  # seconds in which a killed process must run again
+REAPED = 30.0  # seconds in which everything of a killed supervisor must be gone
+_LOOK = 0.05  # seconds between two looks
+_CALL = 2.0  # seconds one question to a service may take
+
+
+class House:
+    """A cluster in `home`; `extra_env` is for its processes, `timing` replaces some of terms.TIMING."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        storage: str = "folder",
+        latency: float = 0.5,
+        timing: Mapping[str, float] | None = None,
+        extra_env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home = home.absolute()
+        self.storage = storage
+        told = terms.config()
+        told["timing"].update(timing or {})
+        config = self.home.parent / f"{self.home.name}.yaml"
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(json.dumps(told), encoding="utf-8")
+        self.traps = Traps(self.home.parent / f"{self.home.name}.traps")
+        named = {"VIDPIPE_CONFIG": str(config)}
+        self._environment = {"VIDPIPE_HOME": str(self.home), **named}
+        self._options = ClusterOptions(
+            io=4, gpu=1, tick=4, io_workers=2, gpu_workers=2, latency=latency, renderers=1, faults="prompts",
+            storage=storage, extra_env={**named, **self.traps.environment(), **(extra_env or {})},
+        )  # fmt: skip
+        self._handle: Handle | None = None
+        self._deps: Deps | None = None
+
+    def __enter__(self) -> House:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the cluster, a first time or again."""
+        self._handle = start(self.home, options=self._options)
+        self._deps = open_deps(load(self._environment), worker="chaos", pool_size=3)
+
+    def stop(self) -> None:
+        """Stop what runs."""
+        if self._deps is not None:
+            self._deps.close()
+            self._deps = None
+        if self._handle is not None:
+            self._handle.stop()
+            self._handle = None
+
+    def check(self) -> None:
+        """Raise SetupError, with the reason, if the cluster has given up by itself."""
+        assert self._handle is not None, "the cluster was not started"
+        self._handle.check()
+
+    @property
+    def deps(self) -> Deps:
+        """Reaches the cluster's database, as any client does."""
+        assert self._deps is not None, "the cluster was not started"
+        return self._deps
+
+    @property
+    def sockets(self) -> Path:
+        """The folder with the cluster's sockets."""
+        return Path(note.read(note_path(self.home))["sockets"])
+
+    def pid(self, name: str) -> int | None:
+        """The process of that name; None while it does not run."""
+        assert self._handle is not None, "the cluster was not started"
+        if name == SUPERVISOR:
+            return self._handle.pid
+        if name == REAPER:
+            children = psutil.Process(self._handle.pid).children()
+            return next((child.pid for child in children if "reaper.py" in reaper.command_line(child.pid)), None)
+        return next((process.pid for process in status(self.home).processes if process.name == name), None)
+
+    def signal(self, name: str, number: signal.Signals) -> int | None:
+        """Send a signal to the process of that name; its pid, None while it does not run."""
+        pid = self.pid(name)
+        return pid if pid is not None and reaper.send(pid, number) else None
+
+    def missing(self) -> list[str]:
+        """The processes that do not run, though they belong to the cluster."""
+        running = {process.name for process in status(self.home).processes if process.rss}
+        wanted = {*WORKERS, BEAT, VALKEY, POSTGRES, *SERVICES.values(), *([S3] if self.storage == "s3" else [])}
+        return sorted(wanted - running) + ([] if self.pid(REAPER) else [REAPER])
+
+    def backends(self) -> list[int]:
+        """PostgreSQL's processes that serve clients."""
+        pid = self.pid(POSTGRES)
+        if pid is None:
+            return []
+        try:
+            below = psutil.Process(pid).children(recursive=True)  # it may be run by another program
+        except psutil.NoSuchProcess:
+            return []
+        return [child.pid for child in below if " vidpipe vidpipe " in reaper.command_line(child.pid)]
+
+    def postmaster(self) -> int | None:
+        """PostgreSQL's own first process."""
+        lines = (self.home / "postgres" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        return int(lines[0]) if lines and lines[0].strip().isdigit() else None
+
+    def begin_again(self) -> None:
+        """Start the cluster again whose supervisor was killed; raises LeftBehindError where that left something."""
+        wait_for(lambda: not lock.is_held(self.home), REAPED, "the home of a killed supervisor to be let go")
+        left = self.belonging()
+        self.stop()
+        self.start()
+        if left:
+            raise LeftBehindError(f"a killed supervisor left behind: {left}")
+
+    def ask(self, service: str, method: str, path: str, told: Any = None) -> Any:
+        """Ask a service's own page for tests and bills; None where it is away."""
+        name = "procedural" if service == terms.ASKABLE else service
+        try:
+            door = httpx.HTTPTransport(uds=str(self.sockets / f"{name}.sock"))
+            with httpx.Client(transport=door, base_url="http://service", timeout=_CALL) as client:
+                answer = client.request(method, path, json=told)
+        except (httpx.HTTPError, OSError, KeyError):
+            return None
+        return answer.json() if answer.is_success else None
+
+    def belonging(self) -> dict[int, str]:
+        """Every living process of this home, by its environment, its title or its arguments."""
+        sign = f"VIDPIPE_HOME={self.home}\0".encode()
+        sockets = Path(note.read(note_path(self.home)).get("sockets", "/none")).name
+        found = {}
+        for pid in reaper.all_processes():
+            words = reaper.command_line(pid)
+            try:
+                marked = sign in Path(f"/proc/{pid}/environ").read_bytes()
+            except OSError:  # gone, or not ours to look at
+                marked = False
+            if pid != os.getpid() and (marked or str(self.home) in words or words.startswith(f"postgres: {sockets}:")):
+                found[pid] = words.replace("\0", " ")[:160]
+        return found
+
+    def tails(self, lines: int = 15) -> str:
+        """The ends of the cluster's logs."""
+        return "\n".join(self._tails(lines))
+
+    def _tails(self, lines: int) -> Iterator[str]:
+        for path in sorted((self.home / "logs").glob("*.log")):
+            text = path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+            yield f"--- {path.name}\n" + "\n".join(line[:300] for line in text)
+
+
+class LeftBehindError(AssertionError):
+    """Processes outlived the cluster they belong to."""
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """Seconds until `condition` held; raises AssertionError after `seconds`. A database that is away is waited for."""
+    began = time.monotonic()
+    pause = threading.Event()
+    while True:
+        try:
+            if condition():
+                return time.monotonic() - began
+        except DBAPIError as error:
+            if time.monotonic() - began > seconds:
+                raise AssertionError(f"waited {seconds:g} s for {what}: {error.orig}") from error
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"waited {seconds:g} s for {what}")
+        pause.wait(_LOOK)

@@ -1,1 +1,0 @@
-"""Killing a cluster's processes while it makes films: what scripts/chaos and tests/acceptance/test_kills.py share."""
