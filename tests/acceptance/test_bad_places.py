@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from tests.acceptance.stage import Stage, cluster, write_story
 from tests.small_disk import small_disk
 from vidpipe.cluster.status import status
+from vidpipe.db import migrate
 from vidpipe.media.probe import probe
 
 
@@ -55,7 +56,7 @@ def test_a_database_without_a_schema_says_how_it_gets_one(stage: Stage) -> None:
         _stamp(stage.home, None)
         refused = stage.run("status")
         assert refused.returncode == 2 and "db upgrade" in refused.stderr, refused.stderr
-        _stamp(stage.home, "0001")
+        _stamp(stage.home, migrate.head())
         assert stage.run("status").returncode == 0, url
 
 

@@ -54,7 +54,7 @@ def _money(play: Play, session: Session, film: Project, bill: list[Billed]) -> I
 def _orders(session: Session, bill: list[Billed]) -> Iterator[str]:
     """Every operation on the bill is known by its order, which settled what it cost; every slot was charged once."""
     orders = select(Attempt, Purchase.take_id).join(Purchase, Purchase.id == Attempt.purchase_id)
-    known = {str(attempt.token): (attempt, take_id) for attempt, take_id in session.execute(orders).tuples()}
+    known = {str(attempt.token): (attempt, take_id) for attempt, take_id in session.execute(orders)}
     charged: dict[str, Decimal] = defaultdict(Decimal)
     slots: dict[UUID | None, set[str]] = defaultdict(set)
     for line in bill:
@@ -70,7 +70,7 @@ def _orders(session: Session, bill: list[Billed]) -> Iterator[str]:
     yield from (f"the take {take_id} was charged as {names}" for take_id, names in slots.items() if len(names) > 1)
     settled = select(LedgerEntry.attempt_id, LedgerEntry.amount).where(LedgerEntry.kind.in_(("settle", "adjust")))
     sums: dict[UUID, Decimal] = defaultdict(Decimal)
-    for attempt_id, amount in session.execute(settled).tuples():
+    for attempt_id, amount in session.execute(settled):
         sums[attempt_id] += amount
     for token, (attempt, _) in known.items():
         if sums[attempt.id] != charged[token]:
