@@ -1,6 +1,7 @@
 """Two machines' workers on one database and one broker: limits, shares and budgets hold over both of them.
 
-The suite does not collect this file yet: it was never seen to end well. By hand: pytest tests/acceptance/two_clusters.py
+The suite does not collect this file yet: it was never seen to end well. By hand:
+pytest tests/acceptance/two_clusters.py
 """
 
 from __future__ import annotations

@@ -121,7 +121,8 @@ def test_no_test_waits_for_a_length_of_time() -> None:
 def test_nothing_names_the_machine_it_was_written_on() -> None:
     """Where the checkout lies is of no use to anybody else; short places such as /app may well stand in a text."""
     folders = ("*.md", "*.cfg", "scripts/**/*", "config/**/*", "docker/**/*", "tests/**/*.py")
-    files = [path for pattern in folders for path in ROOT.glob(pattern) if path.is_file()]
+    found = [path for pattern in folders for path in ROOT.glob(pattern) if path.is_file()]
+    files = [path for path in found if "__pycache__" not in path.parts]
     own = re.compile(rf"{re.escape(str(ROOT))}\b")
     for path in [*SOURCES, *files]:
         if len(ROOT.parts) > 2 and path.stat().st_size < 1_000_000:
