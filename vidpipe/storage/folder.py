@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
@@ -50,8 +51,9 @@ class FolderStorage:
             self._part.mkdir(exist_ok=True)  # never the folder above: it may have gone away just now
             target.parent.mkdir(parents=True, exist_ok=True)
             stored = self._copy(key, path, part)
-            self._describe(stored, metadata or {})
-            self._publish(stored, part, target)
+            with _alone_in(target.parent):  # of two writers the one that comes first is described, not the other
+                self._describe(stored, metadata or {})
+                self._publish(stored, part, target)
         except OSError as error:
             raise StorageError(f"{key} could not be stored under {self._root}: {error.strerror or error}") from error
         finally:
@@ -187,6 +189,18 @@ class FolderStorage:
         except FileExistsError:
             if _digest(target) != stored.sha256:
                 raise NotStored(f"{stored.key} is stored already, with other content") from None
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other writers out of a folder for a moment; where its file system knows no locks, nobody is kept out."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _walk(folder: Path, prefix: str, above: str = "") -> Iterator[tuple[str, os.stat_result]]:
