@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import httpx
 import psutil
 from sqlalchemy.exc import DBAPIError
 
@@ -32,6 +34,24 @@ BACK = 60.0  # seconds in which a killed process must run again
 REAPED = 30.0  # seconds in which everything of a killed supervisor must be gone
 _LOOK = 0.05  # seconds between two looks
 _CALL = 2.0  # seconds one question to a service may take
+
+
+class _Door(http.client.HTTPConnection):
+    """A service's unix socket. httpx leaves a socket open that is refused, of which Python complains."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("service", timeout=_CALL)
+        self._path = path
+
+    def connect(self) -> None:
+        """As HTTPConnection's own."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        try:
+            self.sock.connect(str(self._path))
+        except OSError:
+            self.close()
+            raise
 
 
 class House:
@@ -151,13 +171,15 @@ class House:
     def ask(self, service: str, method: str, path: str, told: Any = None) -> Any:
         """Ask a service's own page for tests and bills; None where it is away."""
         name = "procedural" if service == terms.ASKABLE else service
+        body = None if told is None else json.dumps(told).encode()
         try:
-            door = httpx.HTTPTransport(uds=str(self.sockets / f"{name}.sock"))
-            with httpx.Client(transport=door, base_url="http://service", timeout=_CALL) as client:
-                answer = client.request(method, path, json=told)
-        except (httpx.HTTPError, OSError, KeyError):
+            with closing(_Door(self.sockets / f"{name}.sock")) as door:
+                door.request(method, path, body, {"Content-Type": "application/json"})
+                answer = door.getresponse()
+                found = answer.read()
+        except (http.client.HTTPException, OSError, KeyError):
             return None
-        return answer.json() if answer.is_success else None
+        return json.loads(found) if answer.status < 300 else None
 
     def belonging(self) -> dict[int, str]:
         """Every living process of this home, by its environment, its title or its arguments."""
