@@ -22,7 +22,7 @@ from scripts.chaos_runs.run import Run
 from scripts.chaos_runs.scales import unbilled, uncovered
 from vidpipe.db import money, projects, scenes
 from vidpipe.db.models import Attempt, Cut, GenerationCandidate, Project, Scene, Take, Transition, Workable
-from vidpipe.domain.states import STATES, CandidateState, Entity, ProjectState, SceneState, TakeState, after
+from vidpipe.domain.states import STATES, CandidateState, Entity, ProjectState, SceneState, after
 from vidpipe.media.probe import probe
 from vidpipe.pipeline import journal, orphans
 from vidpipe.pipeline.journal import Entry
@@ -250,9 +250,3 @@ def unfinished(home: Path) -> list[str]:
     for process in SERVICES.values():
         found += (home / process).rglob("*.part")
     return [str(path.relative_to(home)) for path in found]
-
-
-def uncertain_takes(session: Session) -> int:
-    """How many takes wait for a person's answer still."""
-    found = select(func.count()).select_from(Take).where(Take.state == str(TakeState.UNCERTAIN))
-    return int(session.execute(found).scalar_one())

@@ -18,10 +18,11 @@ from tests.contract.video_services.stage import delivered, request_for
 from tests.waiting import until
 from vidpipe.cluster import ClusterOptions, Handle, reaper, start
 from vidpipe.cluster.status import ProcessStatus, status
+from vidpipe.domain.catalogue import described, read_catalogue
 from vidpipe.domain.pricing import Price
 from vidpipe.errors import NotStored, SetupError, Unavailable
 from vidpipe.services.base import Cancellable, Findable
-from vidpipe.services.registry import capabilities, open_service
+from vidpipe.services.registry import open_service
 from vidpipe.settings import Settings, config_file, load
 
 PRICE = "0.0371"  # chosen for the cluster, instead of the file's
@@ -71,7 +72,7 @@ def test_each_service_and_each_worker_is_a_process_of_its_own(cluster: Handle) -
 def test_the_catalogue_and_the_bill_agree_to_the_millionth(
     cluster: Handle, settings: Settings, name: str, seconds: float
 ) -> None:
-    able = capabilities(name, "procedural-1", settings)
+    able = described(read_catalogue(settings.services), name, "procedural-1")
     service = open_service(name, settings, no_media)
     request = request_for(duration=seconds, count=2)
     found = delivered(service, service.submit(request).name)
@@ -89,7 +90,7 @@ def test_a_worker_knows_the_prices_that_are_charged_whatever_becomes_of_the_file
     told = dict(line.decode().partition("=")[::2] for line in environ if line.startswith(b"VIDPIPE_"))
     seen = load({**told, "VIDPIPE_CONFIG": ""})
     for name, price in PRICES.items():
-        assert capabilities(name, "procedural-1", seen).price_per_second == Decimal(price)
+        assert described(read_catalogue(seen.services), name, "procedural-1").price_per_second == Decimal(price)
         assert open_service(name, seen, no_media).name == name
 
 

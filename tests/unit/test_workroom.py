@@ -10,13 +10,13 @@ from pathlib import Path
 from vidpipe.workroom import Workroom, clear
 
 DWELLER = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from vidpipe.workroom import Workroom
 room = Workroom(Path(sys.argv[1]))
 (room.folder("stitch") / "half.mp4").write_bytes(b"half")
 print("there", flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

@@ -67,7 +67,8 @@ def admit(session: Session, service: str, limits: Limits, at: datetime) -> Seque
 
     Asked again with the same `at` (the answer to the first commit was lost) it names the same takes again.
     """
-    already = session.execute(select(Take.id).where(Take.service == service, Take.admitted_at == at)).scalars().all()
+    mine = (Take.service == service, Take.state == str(TakeState.QUEUED), Take.admitted_at == at)
+    already = session.execute(select(Take.id).where(*mine)).scalars().all()
     if already:
         return already
     lane = lock(session, service)

@@ -192,11 +192,6 @@ def settle(session: Session, take: Take, billed: Decimal | None) -> Decimal:
     return amount
 
 
-def adjust(session: Session, attempt: Attempt, amount: Decimal) -> bool:
-    """Correct what an attempt has cost by `amount` US dollars; False where it was corrected before."""
-    return enter(session, session.get_one(Purchase, attempt.purchase_id), attempt.id, "adjust", amount)
-
-
 @dataclass(frozen=True)
 class Line:
     """What one order has cost, and what is reserved for it. US dollars."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,11 +96,6 @@ def listed(words: Iterable[str], most: int = 4) -> str:
     if len(found) <= most:
         return " and ".join((", ".join(found[:-1]), found[-1])) if len(found) > 1 else "".join(found)
     return f"{', '.join(found[:most])} and {len(found) - most} more"
-
-
-def films_of(places: Sequence[Place], most: int = 3) -> str:
-    """The films' titles: 'Lighthouse, Harbour and 2 more'."""
-    return listed((place.film for place in places), most)
 
 
 def form(number: int, one: str, many: str) -> str:

@@ -164,6 +164,16 @@ def options_of(name: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
+def described(catalogue: Catalogue, service: str, model: str) -> Capabilities:
+    """What `model` of `service` can do; raises SetupError, with a guess, where either is unknown."""
+    if service not in catalogue:
+        raise SetupError(f"there is no service {service!r}.", remedy=guess(service, catalogue))
+    models = catalogue[service].models
+    if model not in models:
+        raise SetupError(f"the service {service} has no model {model!r}.", remedy=guess(model, models))
+    return models[model]
+
+
 def _check_cheaper(catalogue: Catalogue, model: Capabilities) -> None:
     if not model.cheaper:
         return

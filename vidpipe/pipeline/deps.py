@@ -11,8 +11,7 @@ from vidpipe import boundary
 from vidpipe.db.engine import Database
 from vidpipe.db.lanes import Limits
 from vidpipe.db.leases import LeaseKeeper
-from vidpipe.domain.catalogue import Catalogue, guess, read_catalogue
-from vidpipe.errors import SetupError
+from vidpipe.domain.catalogue import Catalogue, described, read_catalogue
 from vidpipe.services.base import Capabilities, VideoService
 from vidpipe.services.footage import OpenMedia
 from vidpipe.services.registry import open_service
@@ -50,12 +49,7 @@ class Deps:
 
     def capabilities(self, name: str, model: str) -> Capabilities:
         """What a model can do; raises SetupError, with a guess, where it or its service is unknown."""
-        catalogue = self.catalogue()
-        if name not in catalogue:
-            raise SetupError(f"there is no service {name!r}.", remedy=guess(name, catalogue))
-        if model not in catalogue[name].models:
-            raise SetupError(f"the service {name} has no model {model!r}.", remedy=guess(model, catalogue[name].models))
-        return catalogue[name].models[model]
+        return described(self.catalogue(), name, model)
 
     def catalogue(self) -> Catalogue:
         """Every service and its models, read once."""

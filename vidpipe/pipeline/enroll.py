@@ -52,11 +52,12 @@ def enroll(
     """
     if not again and (found := deps.db.run(lambda session: projects.newest(session, storyboard.fingerprint))):
         return Enrolled(found.id, False)
-    costs = agreed(deps.settings.services, storyboard, consent or Consent())
+    said = consent or Consent()
+    costs = agreed(deps.settings.services, storyboard, said)
     given.check(storyboard)
     project_id = uuid4()
     stored = given.store(deps.storage, project_id, storyboard)
-    paid = _Paid(costs.total, _budget(storyboard, consent), priority)
+    paid = _Paid(costs.total, _budget(storyboard, said), priority)
     return deps.db.run(lambda session: _write(session, storyboard, project_id, stored, again, paid))
 
 
@@ -83,9 +84,7 @@ def agreed(services: Mapping[str, Any], storyboard: Storyboard, consent: Consent
     return costs
 
 
-def _budget(storyboard: Storyboard, consent: Consent | None) -> Decimal | None:
-    if consent is None:
-        return storyboard.budget
+def _budget(storyboard: Storyboard, consent: Consent) -> Decimal | None:
     if consent.budget is not None:
         return consent.budget
     return None if consent.no_budget else storyboard.budget

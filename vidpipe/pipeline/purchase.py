@@ -8,6 +8,7 @@ surely was not. What is unclear keeps its reservation until it is known.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -76,7 +77,7 @@ def accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout:
         return None
     money.end_attempt(session, attempt.id, "accepted", operation=name)
     _others_are_unclear(session, attempt)
-    values = {"operation": name, "submitted_at": func.clock_timestamp(), "deadline_at": _in(timeout)}
+    values = {"operation": name, "submitted_at": func.clock_timestamp(), "deadline_at": due(timeout)}
     if now.operation is not None or TakeState(now.state) not in sources(Entity.TAKE, "accepted"):
         return _take_of_its_own(session, now, attempt, values)
     advance_many(
@@ -86,8 +87,9 @@ def accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout:
     return take.id
 
 
-def _in(seconds: float) -> Any:
-    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+def due(seconds: float) -> Any:
+    """So many seconds from now, by the database's clock."""
+    return func.clock_timestamp() + timedelta(seconds=seconds)
 
 
 def _take_of_its_own(session: Session, take: Take, attempt: Attempt, values: dict[str, Any]) -> UUID:

@@ -193,7 +193,7 @@ def _open(session: Session, words: str) -> tuple[Unknown, Take, Attempt]:
 
 
 def _watch_again(session: Session, take: Take, timeout: float) -> None:
-    later = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, timeout)
+    later = purchase.due(timeout)
     advance_many(session, Entity.TAKE, [take.id], "accepted", fault=None, ended_at=None, deadline_at=later)
 
 

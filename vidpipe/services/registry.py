@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vidpipe.boundary import slow
-from vidpipe.domain.catalogue import adapter_of, guess, options_of, read_service
+from vidpipe.domain.catalogue import adapter_of, guess, options_of
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import SetupError
-from vidpipe.services.base import Cancellable, Capabilities, Findable, VideoService
+from vidpipe.services.base import Cancellable, Findable, VideoService
 from vidpipe.services.footage import FootageService, OpenMedia
 from vidpipe.services.procedural.adapter import open_procedural
 from vidpipe.settings import Settings
@@ -61,25 +61,6 @@ def _procedural(name: str, options: Mapping[str, Any], settings: Settings) -> Vi
         call_timeout=settings.timing.call_timeout,
         poll_timeout=settings.timing.poll_timeout,
     )
-
-
-def names(settings: Settings) -> tuple[str, ...]:
-    """The services that the configuration describes."""
-    return tuple(settings.services)
-
-
-def default_model(name: str, settings: Settings) -> str:
-    """The model of a service that is used where none was named."""
-    return str(_described(name, settings).get("default_model", ""))
-
-
-def capabilities(name: str, model: str, settings: Settings) -> Capabilities:
-    """What `model` of the service `name` can do; raises SetupError, with a guess, where either is unknown."""
-    _described(name, settings)
-    found = read_service(name, settings.services[name]).models
-    if model not in found:
-        raise SetupError(f"the service {name} has no model {model!r}.", remedy=guess(model, found))
-    return found[model]
 
 
 def _described(name: str, settings: Settings) -> Mapping[str, Any]:

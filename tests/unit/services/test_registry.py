@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from vidpipe.boundary import transaction_open
+from vidpipe.domain.catalogue import described, read_catalogue
 from vidpipe.domain.requests import RemoteClip, VideoRequest
 from vidpipe.errors import NotStored, SetupError, TransactionOpen
 from vidpipe.services.base import Cancellable, Findable
 from vidpipe.services.procedural import wire
-from vidpipe.services.registry import capabilities, default_model, names, open_service
+from vidpipe.services.registry import open_service
 from vidpipe.settings import Settings, load
 
 
@@ -31,15 +32,15 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_every_service_of_the_configuration_opens(settings: Settings) -> None:
     for name in ("procedural", "footage"):
-        assert name in names(settings)
+        assert name in settings.services
         assert open_service(name, settings, no_media).name == name
 
 
 def test_every_shipped_model_can_be_read(settings: Settings) -> None:
-    for name in names(settings):
+    for name in settings.services:
         for model in settings.services[name]["models"]:
-            assert capabilities(name, model, settings).model == model
-        assert default_model(name, settings) in settings.services[name]["models"]
+            assert described(read_catalogue(settings.services), name, model).model == model
+        assert settings.services[name]["default_model"] in settings.services[name]["models"]
 
 
 def test_a_misspelt_name_is_answered_with_a_guess(settings: Settings) -> None:
@@ -47,7 +48,7 @@ def test_a_misspelt_name_is_answered_with_a_guess(settings: Settings) -> None:
         open_service("procedual", settings, no_media)
     assert service.value.remedy == "Did you mean procedural?"
     with pytest.raises(SetupError) as model:
-        capabilities("procedural", "procedural-2", settings)
+        described(read_catalogue(settings.services), "procedural", "procedural-2")
     assert "procedural-1" in model.value.remedy
 
 
@@ -107,19 +108,19 @@ def test_without_an_address_the_procedural_service_says_what_to_do(settings: Set
 def test_a_wrong_figure_is_named(settings: Settings, model: dict[str, Any]) -> None:
     services = {"procedural": {"models": {"m": model}}}
     with pytest.raises(SetupError, match=r"services\.procedural"):
-        capabilities("procedural", "m", replace(settings, services=services))
+        described(read_catalogue(replace(settings, services=services).services), "procedural", "m")
 
 
 def test_figures_become_types(settings: Settings) -> None:
     model = {"sizes": [[640, 360]], "durations": [4, 8], "price_per_second": 0.1, "max_candidates": 2, "audio": True}
-    found = capabilities("x", "m", replace(settings, services={"x": {"models": {"m": model}}}))
+    found = described(read_catalogue(replace(settings, services={"x": {"models": {"m": model}}}).services), "x", "m")
     assert found.sizes == ((640, 360),) and found.durations == (4.0, 8.0)
     assert found.price_per_second == Decimal("0.1") and found.audio is True
 
 
 def test_what_the_configuration_promises_the_renderer_can_do(settings: Settings) -> None:
     for model in settings.services["procedural"]["models"]:
-        found = capabilities("procedural", model, settings)
+        found = described(read_catalogue(settings.services), "procedural", model)
         assert found.model in wire.MODELS and set(found.frame_rates) <= set(wire.FRAME_RATES)
         assert found.min_duration >= wire.LEAST_SECONDS and found.max_duration <= wire.MOST_SECONDS
         assert found.max_pixels <= wire.MOST_PIXELS and found.max_candidates <= wire.MOST_CLIPS

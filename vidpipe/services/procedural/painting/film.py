@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 
@@ -199,8 +199,3 @@ def _dissolve(out: Canvas, still: Planes, ease: float) -> None:
     amount = np.int16(round((1 - ease) * 128))
     for plane, fixed in zip(out.planes, still, strict=True):
         plane += ((fixed - plane) * amount) >> 7
-
-
-def with_fault(shot: Shot, *, seconds: float) -> Shot:
-    """The same shot, shorter than asked."""
-    return replace(shot, seconds=seconds)
