@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from tasks.transport import keep_clients
 from vidpipe import logs
 from vidpipe.settings import Settings, config_file, load, read_yaml
 
@@ -44,4 +45,5 @@ def _logging(**_: Any) -> None:
 
 
 settings = load()
+keep_clients()
 app = make_app(settings)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
-from celery.signals import after_task_publish
+from celery.beat import Service
+from celery.signals import after_task_publish, beat_init
 
 from tasks.app import make_app, settings
 from tasks.signature import Signature
@@ -34,3 +37,19 @@ def _sign(**_: Any) -> None:
         life.write(settings.home, "beat")
     except OSError as error:
         log.warning("the sign of life cannot be written: %s", error)
+
+
+@beat_init.connect
+def _end_when_told(sender: Service, **_: Any) -> None:
+    """SIGTERM and SIGINT end beat, whatever it is doing then.
+
+    Celery's own handlers only raise SystemExit. Where that happens inside a `__del__` (every published tick has one)
+    Python prints it and goes on, and so did beat, until it was killed; now it ends with its next round.
+    """
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        sender.stop()
+        raise SystemExit
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)

@@ -10,10 +10,10 @@ from uuid import uuid4
 from celery.signals import before_task_publish
 
 from tasks.app import app
+from vidpipe.broker import PRIORITIES, lines
 
 SENTINEL = "vidpipe:epoch"  # a key that goes when the broker's memory goes
-
-
+LAST = PRIORITIES[-1]  # the priority of a message that gives way to all others
 _QUEUES = ("io", "gpu")
 
 
@@ -33,8 +33,8 @@ def backlog() -> float:
     oldest = time.time()
     with app.connection_for_write() as connection:
         client = connection.default_channel.client
-        for queue in _QUEUES:
-            first = client.lindex(queue, -1)  # kombu pushes on the left and takes from the right
+        for line in (line for queue in _QUEUES for line in lines(queue)):
+            first = client.lindex(line, -1)  # kombu pushes on the left and takes from the right
             if first is not None:
                 oldest = min(oldest, float(json.loads(first)["headers"].get("sent", oldest)))
     return max(0.0, time.time() - oldest)

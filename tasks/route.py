@@ -19,6 +19,7 @@ from celery.canvas import Signature
 from tasks.advance import advance
 from tasks.analyze import analyze
 from tasks.base import follow_with
+from tasks.broker import LAST
 from tasks.cancel import cancel
 from tasks.download import download
 from tasks.gather import gather
@@ -44,6 +45,9 @@ from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Refs
 
 QUEUES = {score.name: "gpu", analyze.name: "gpu"}  # everything else: io
+# What has been begun goes on before anything new is begun, so that the first takes of a long film are at their service,
+# and then at the GPU, while its last scenes are still planned. 0 is the first to be taken, 9 the last.
+PRIORITIES = {plan.name: LAST}
 
 
 def route(row: Standing) -> Signature | None:
@@ -125,7 +129,8 @@ def _choose(row: Standing) -> list[Any]:
 
 def _say(task: Any, row_id: UUID | None, words: str) -> Any:
     """The task on that row, to be read in Flower like a line of a call sheet."""
-    return task.si(str(row_id)).set(argsrepr=words, kwargsrepr="", queue=QUEUES.get(task.name, "io"))
+    order = {"priority": PRIORITIES[task.name]} if task.name in PRIORITIES else {}
+    return task.si(str(row_id)).set(argsrepr=words, kwargsrepr="", queue=QUEUES.get(task.name, "io"), **order)
 
 
 def send(deps: Deps, refs: Refs) -> None:

@@ -10,6 +10,7 @@ from redis.retry import Retry
 
 from vidpipe.errors import SetupError
 
+PRIORITIES = (0, 3, 6, 9)  # kombu keeps a list for each; one in between goes into the list below it
 _SCHEMES = ("redis", "rediss", "redis+socket", "unix")
 _SOCKET = re.compile(r"(?:redis\+socket|unix)://(?P<path>[^?]*)(?:\?.*?\b(?:virtual_host|db)=(?P<number>\d+))?")
 # Celery names what it asks of a certificate by Python's constants, the client by words.
@@ -33,6 +34,11 @@ def open_broker(url: str, *, seconds: float) -> Redis:
         )
     except ValueError as error:  # not repeated: somebody may have written a password into it
         raise SetupError("the broker's address cannot be used", remedy="Mend VIDPIPE_BROKER_URL.") from error
+
+
+def lines(queue: str) -> list[str]:
+    """The lists that a queue's messages stand in line in, by priority, as kombu's Redis transport names them."""
+    return [f"{queue}\x06\x16{priority}" if priority else queue for priority in PRIORITIES]
 
 
 def _plain(url: str) -> str:

@@ -190,7 +190,7 @@ def main() -> int:
     parser.add_argument("--latency", type=float, default=10.0, help="seconds an operation lasts at the service")
     parser.add_argument("--against", action="store_true", help="beside plain asyncio and DBOS, and the ideal schedule")
     parser.add_argument("--rounds", type=int, default=3, help="of --against: how often each makes the film")
-    parser.add_argument("--gpu", type=int, default=2, help="of --against: threads of vidpipe's gpu worker")
+    parser.add_argument("--gpu", type=int, default=3, help="of --against: threads of vidpipe's gpu worker")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.against:

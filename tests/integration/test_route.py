@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from tasks.broker import LAST
 from tasks.route import route
 from tests.stories import story
 from tests.waiting import until
@@ -152,3 +153,15 @@ def test_every_message_of_a_scene_says_in_words_what_it_is_for() -> None:
     segment = route(row)
     assert segment is not None
     assert [part.options["argsrepr"] for part in segment.tasks] == ["Lighthouse, Shot 1A, take 1.1"] * 2
+
+
+def test_what_was_begun_goes_on_before_anything_new_is_begun() -> None:
+    def priorities(entity: Entity, state: str) -> set[int]:
+        row = Standing(entity, uuid4(), state, uuid4(), "Lighthouse, Shot 1A", "Lighthouse, Shot 1A", uuid4())
+        segment = route(row)
+        assert segment is not None
+        parts = getattr(segment, "tasks", [segment])
+        return {part.options.get("priority", 0) for part in parts}
+
+    assert priorities(Entity.SCENE, SceneState.WAITING) == {LAST}
+    assert priorities(Entity.TAKE, TakeState.QUEUED) == priorities(Entity.CANDIDATE, CandidateState.STORED) == {0}

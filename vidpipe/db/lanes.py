@@ -14,9 +14,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -45,9 +63,13 @@ class Limits:
 
 def lock(session: Session, service: str) -> ServiceLane:
     """The lane, locked; made if it wasn't there."""
+    wanted = select(ServiceLane).where(ServiceLane.service == service).with_for_update()
+    wanted = wanted.execution_options(populate_existing=True)
+    found = session.execute(wanted).scalar_one_or_none()
+    if found is not None:
+        return found
     session.execute(insert(ServiceLane).values(service=service, strikes=0).on_conflict_do_nothing())
-    found = select(ServiceLane).where(ServiceLane.service == service).with_for_update()
-    return session.execute(found.execution_options(populate_existing=True)).scalar_one()
+    return session.execute(wanted).scalar_one()
 
 
 def is_open(session: Session, service: str) -> bool:
@@ -62,7 +84,24 @@ def somebody_waits(session: Session, service: str) -> datetime | None:
     return session.execute(waiting).scalar_one_or_none()
 
 
-def admit(session: Session, service: str, limits: Limits, at: datetime) -> Sequence[UUID]:
+def in_line(session: Session, takes: list[UUID]) -> dict[str, tuple[datetime, set[UUID]]]:
+    """Of `takes`, those that are in line, by their service, and the database's time."""
+    held = (Take.id.in_(takes), Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None))
+    found: dict[str, tuple[datetime, set[UUID]]] = {}
+    for take_id, service, now in session.execute(select(Take.id, Take.service, func.clock_timestamp()).where(*held)):
+        found.setdefault(service, (now, set()))[1].add(take_id)
+    return found
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The takes that a service was let have, and whether it was away of late."""
+
+    takes: Sequence[UUID]
+    away: bool = False
+
+
+def admit(session: Session, service: str, limits: Limits, at: datetime) -> Admitted:
     """Let takes go on to a service, as many as it has room for, the fairest first; they count as sent.
 
     Asked again with the same `at` (the answer to the first commit was lost) it names the same takes again.
@@ -70,27 +109,38 @@ def admit(session: Session, service: str, limits: Limits, at: datetime) -> Seque
     mine = (Take.service == service, Take.state == str(TakeState.QUEUED), Take.admitted_at == at)
     already = session.execute(select(Take.id).where(*mine)).scalars().all()
     if already:
-        return already
+        return Admitted(already)
     lane = lock(session, service)
+    away = lane.strikes > 0
+    if away and _is_paused(session, service):
+        return Admitted((), away)
+    room = _room(session, service, limits, probing=away)
+    if room <= 0:
+        return Admitted((), away)
+    return Admitted(session.execute(_let_go(), {"at_service": service, "room": room, "at": at}).scalars().all(), away)
+
+
+def _is_paused(session: Session, service: str) -> bool:
     paused = select(ServiceLane.service).where(
         ServiceLane.service == service, ServiceLane.paused_until > func.clock_timestamp()
     )
-    if session.execute(paused).scalar_one_or_none() is not None:
-        return ()
-    room = _room(session, service, limits, probing=lane.strikes > 0)
-    if room <= 0:
-        return ()
-    statement = (
+    return session.execute(paused).scalar_one_or_none() is not None
+
+
+@cache
+def _let_go() -> Any:
+    """The fairest `room` takes in line at a service go on `at` that time; made once, since building it is slow."""
+    service, at = bindparam("at_service", type_=Text), bindparam("at", type_=DateTime(timezone=True))
+    return (
         update(Take)
-        .where(Take.id.in_(_fairest(service, room)), *_in_line(service))
+        .where(Take.id.in_(_fairest(service, bindparam("room", type_=Integer))), *_in_line(service))
         .values(admitted_at=at, sent_at=at, sends=0)
         .returning(Take.id)
         .execution_options(synchronize_session=False)
     )
-    return session.execute(statement).scalars().all()
 
 
-def _in_line(service: str) -> tuple[ColumnElement[bool], ...]:
+def _in_line(service: str | ColumnElement[str]) -> tuple[ColumnElement[bool], ...]:
     due = or_(Take.due_at.is_(None), Take.due_at <= func.clock_timestamp())
     return Take.service == service, Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None), due
 
@@ -133,7 +183,7 @@ def _begun(session: Session, service: str) -> int:
     return int(session.execute(recent).scalar_one())
 
 
-def _fairest(service: str, room: int) -> Select[tuple[UUID]]:
+def _fairest(service: ColumnElement[str], room: ColumnElement[int]) -> Select[tuple[UUID]]:
     """The ids of at most `room` takes in line, in turn by what their films have in flight for their weight."""
     flying = (
         select(Take.project_id, func.count().label("flying"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,7 @@ from vidpipe.domain.states import TakeState
 from vidpipe.settings import Timing
 
 Row = TypeVar("Row", bound=Workable)
+Condition = Callable[[], Iterable[ColumnElement[bool]]]
 log = logging.getLogger(__name__)
 
 
@@ -32,27 +34,36 @@ def claim(
     token: UUID,
     seconds: float,
     by: str,
-    only_if: Iterable[ColumnElement[bool]] = (),
+    only_if: Condition = tuple,
 ) -> Row | None:
     """Take the row for `seconds` if it is in one of `states`, due, and nobody else's; None otherwise.
 
-    Claiming again with one's own token succeeds: the answer to the first commit may have been lost.
+    `only_if` gives further conditions. Claiming again with one's own token succeeds: the answer to the first commit may
+    have been lost.
     """
+    statement = _claim(model, frozenset(str(state) for state in states), only_if)
+    given = {"row": row_id, "token": token, "by": by, "seconds": timedelta(seconds=seconds)}
+    return session.execute(statement, given).scalar_one_or_none()
+
+
+# Building the statement costs several times what sending it does, and there is one a step.
+@cache
+def _claim(model: type[Row], states: frozenset[str], only_if: Condition) -> Any:
     now = func.clock_timestamp()
-    statement = (
+    token = bindparam("token", type_=Uuid)
+    return (
         update(model)
         .where(
-            model.id == row_id,
-            model.state.in_([str(state) for state in states]),
+            model.id == bindparam("row"),
+            model.state.in_(sorted(states)),
             or_(model.due_at.is_(None), model.due_at <= now),
             or_(model.lease_until.is_(None), model.lease_until < now, model.lease_token == token),
-            *only_if,
+            *only_if(),
         )
-        .values(lease_token=token, lease_until=now + timedelta(seconds=seconds), lease_by=by)
+        .values(lease_token=token, lease_until=now + bindparam("seconds", type_=Interval), lease_by=bindparam("by"))
         .returning(model)
         .execution_options(synchronize_session=False)
     )
-    return session.execute(statement).scalar_one_or_none()
 
 
 def park(

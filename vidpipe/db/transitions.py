@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, cast, func, insert, literal, null, select, update
+from sqlalchemy import Insert, Interval, Text, Uuid, bindparam, cast, func, insert, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from vidpipe.db.models import Cut, GenerationCandidate, Project, Scene, Take, Transition, Workable
 from vidpipe.domain.states import Entity, State, sources
 from vidpipe.errors import Stale
+
+NOW = timedelta(0)  # as a value of `advance`
 
 # The task that is at work, for the audit trail; set by whoever runs a step.
 acting: ContextVar[str | None] = ContextVar("acting", default=None)
@@ -43,6 +47,7 @@ def advance(
 ) -> None:
     """Move `row` by `event` and write `values` with it; raises Stale where it is not there any more.
 
+    A value that is a timedelta is a time, so much later than now by the database's clock (`NOW`: at once).
     The row's lease ends with the move. `sent` tells that the caller sends what comes next itself; False
     leaves that to the tick.
     """
@@ -94,41 +99,69 @@ def _move(
     sent: bool,
     values: dict[str, Any],
 ) -> list[UUID]:
-    model = _MODELS[entity]
+    by_clock = frozenset(name for name, value in values.items() if isinstance(value, timedelta))
+    statement = _statement(entity, state, to, event, lease is not None, sent, tuple(sorted(values)), by_clock)
+    given = {
+        "ids": ids,
+        "reason": reason,
+        "task": acting.get(),
+        **{f"to_{name}": found for name, found in values.items()},
+    }
+    if lease is not None:
+        given["lease"] = lease
+    return list(session.execute(statement, given).scalars())
+
+
+# Building a statement costs several times what sending it does, and there are a few dozen kinds of moves.
+@cache
+def _statement(
+    entity: Entity,
+    state: State,
+    to: State,
+    event: str,
+    leased: bool,
+    sent: bool,
+    names: tuple[str, ...],
+    by_clock: frozenset[str],
+) -> Insert:
+    """The move and its line of the audit trail, with a place for each value: `to_` and its column's name."""
+    table: Any = _MODELS[entity].__table__
     now = func.clock_timestamp()
     fresh: dict[str, Any] = {
         "state": str(to), "moved_at": now, "due_at": None, "tries": 0, "waits": 0, "deaths": 0, "last_error": None,
         "lease_token": None, "lease_until": None, "lease_by": None, "sent_at": now if sent else None, "sends": 0,
     }  # fmt: skip
-    where = [model.id.in_(ids), model.state == str(state)]
-    if lease is not None:
-        where.append(model.lease_token == lease)
-    moved = update(model).where(*where).values(**{**fresh, **values}).returning(*_owners(model)).cte("moved")
-    audit = (
-        insert(Transition)
+    for name in names:
+        later = now + bindparam(f"to_{name}", type_=Interval)
+        fresh[name] = later if name in by_clock else bindparam(f"to_{name}", type_=table.c[name].type)
+    where = [table.c.id.in_(bindparam("ids", expanding=True)), table.c.state == str(state)]
+    if leased:
+        where.append(table.c.lease_token == bindparam("lease"))
+    moved = update(table).where(*where).values(fresh).returning(*_owners(entity)).cte("moved")
+    audit: Any = Transition.__table__
+    return (
+        insert(audit)
         .from_select(
             ["entity", "entity_id", "project_id", "scene_id", "from_state", "to_state", "event", "reason", "task_id"],
             select(
                 literal(str(entity)), moved.c.id, moved.c.project_id, moved.c.scene_id,
-                literal(str(state)), literal(str(to)), literal(event),
-                literal(reason) if reason is not None else null(),
-                literal(acting.get()) if acting.get() is not None else null(),
+                literal(str(state)), literal(str(to)), literal(event), bindparam("reason", type_=Text),
+                bindparam("task", type_=Text),
             ),
         )
-        .returning(Transition.entity_id)
+        .returning(audit.c.entity_id)
     )  # fmt: skip
-    return list(session.execute(audit.execution_options(synchronize_session=False)).scalars())
 
 
-def _owners(model: type[Workable]) -> list[Any]:
-    if model is Project:
-        return [Project.id, Project.id.label("project_id"), cast(null(), Uuid).label("scene_id")]
-    if model is Scene:
-        return [Scene.id, Scene.project_id, Scene.id.label("scene_id")]
-    if model is Cut:
-        return [Cut.id, Cut.project_id, cast(null(), Uuid).label("scene_id")]
-    table: Any = model
-    return [table.id, table.project_id, table.scene_id]
+def _owners(entity: Entity) -> list[Any]:
+    table: Any = _MODELS[entity].__table__
+    if entity == Entity.PROJECT:
+        return [table.c.id, table.c.id.label("project_id"), cast(null(), Uuid).label("scene_id")]
+    if entity == Entity.SCENE:
+        return [table.c.id, table.c.project_id, table.c.id.label("scene_id")]
+    if entity == Entity.CUT:
+        return [table.c.id, table.c.project_id, cast(null(), Uuid).label("scene_id")]
+    return [table.c.id, table.c.project_id, table.c.scene_id]
 
 
 def born_many(session: Session, entity: Entity, project_id: UUID, state: str, ids: Sequence[UUID]) -> None:

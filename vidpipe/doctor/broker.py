@@ -22,7 +22,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from vidpipe.broker import open_broker
+from vidpipe.broker import lines, open_broker
 from vidpipe.doctor.asking import Unanswered
 from vidpipe.doctor.finding import Finding, Severity, sentence
 from vidpipe.doctor.site import Site
@@ -73,7 +73,7 @@ def look(url: str) -> Broker:
     try:
         round_trip = median(_once(client) for _ in range(5))
         told: Mapping[str, Any] = client.info()
-        queues = {name: int(client.llen(name)) for name in QUEUES}
+        queues = {name: sum(int(client.llen(line)) for line in lines(name)) for name in QUEUES}
         return Broker(
             round_trip=round_trip, version=str(told.get("valkey_version") or told.get("redis_version", "")),
             run_id=str(told.get("run_id", "")), up=float(told.get("uptime_in_seconds", 0)),

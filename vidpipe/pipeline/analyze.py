@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from PIL import Image
-from sqlalchemy import func, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from vidpipe.db import scenes
 from vidpipe.db.models import Scene, SceneManifest, VideoClip
-from vidpipe.db.transitions import advance
+from vidpipe.db.transitions import NOW, advance
 from vidpipe.domain.states import Entity, SceneState
 from vidpipe.errors import VidpipeError
 from vidpipe.pipeline.deps import Deps
@@ -57,9 +57,7 @@ def _record(session: Session, scene: Scene, lease: UUID, clip: VideoClip, analys
         .values(cv_analysis_json=analysis)
         .execution_options(synchronize_session=False)
     )
-    advance(
-        session, scene, "analyzed", lease=lease, reason=f"{clip.duration:.2f} s", finished_at=func.clock_timestamp()
-    )
+    advance(session, scene, "analyzed", lease=lease, reason=f"{clip.duration:.2f} s", finished_at=NOW)
 
 
 ANALYZE = Step(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db import money
 from vidpipe.db.leases import park
 from vidpipe.db.models import Take
-from vidpipe.db.transitions import advance
+from vidpipe.db.transitions import NOW, advance
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import ServiceError
@@ -44,7 +44,7 @@ def _record(session: Session, take: Take, lease: UUID, stopped: bool, poll_secon
     found = money.attempt_of(session, take)
     if found is not None:
         money.release(session, found[1])
-    advance(session, take, "cancelled", lease=lease, last_error=take.last_error, ended_at=func.clock_timestamp())
+    advance(session, take, "cancelled", lease=lease, last_error=take.last_error, ended_at=NOW)
 
 
 def _leave(session: Session, take: Take, lease: UUID, seconds: float) -> None:
@@ -52,8 +52,9 @@ def _leave(session: Session, take: Take, lease: UUID, seconds: float) -> None:
         _watch(session, take, lease)
         return
     reason = f"{take.last_error or 'it ran over its time'}; it cannot be stopped, and is watched"
-    later = func.clock_timestamp() + timedelta(seconds=seconds)
-    advance(session, take, "left_running", lease=lease, reason=reason, last_error=reason, due_at=later)
+    advance(
+        session, take, "left_running", lease=lease, reason=reason, last_error=reason, due_at=timedelta(seconds=seconds)
+    )
 
 
 def _watch(session: Session, take: Take, lease: UUID, error: str | None = None) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.states import PROJECT_ENDED, Entity, ProjectState, SceneState, TakeState
 from vidpipe.errors import UserError
 from vidpipe.pipeline.deps import Deps
@@ -143,7 +143,7 @@ def skip(deps: Deps, project_id: UUID, label: str) -> str:
             raise UserError(f"{label} is done", remedy="Cut it in the storyboard, or leave it.")
         _cancel_takes(session, [scene.id])
         reason = "left out by a person"
-        advance(session, scene, "skipped", reason=reason, note=reason, finished_at=func.clock_timestamp())
+        advance(session, scene, "skipped", reason=reason, note=reason, finished_at=NOW)
         if project.state in (ProjectState.WAITING, ProjectState.FAILED):
             _go_on(session, project)
         return f"{label} is left out"
@@ -195,7 +195,7 @@ def _cancel_scenes(session: Session, scene_ids: list[UUID]) -> None:
     # A scene that somebody is buying for is waited for, so that what was just bought is seen here.
     scenes.lock_all(session, scene_ids)
     _cancel_takes(session, scene_ids)
-    advance_many(session, Entity.SCENE, scene_ids, "cancelled", finished_at=func.clock_timestamp())
+    advance_many(session, Entity.SCENE, scene_ids, "cancelled", finished_at=NOW)
 
 
 def _cancel_takes(session: Session, scene_ids: list[UUID]) -> None:

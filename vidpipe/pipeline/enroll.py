@@ -16,7 +16,7 @@ from vidpipe.db import projects
 from vidpipe.db.lanes import NORMAL
 from vidpipe.db.models import Asset, Manifest, Project, Scene, SceneDependency
 from vidpipe.db.models import Sequence as SequenceRow
-from vidpipe.db.transitions import advance, born, born_many
+from vidpipe.db.transitions import NOW, advance, born, born_many
 from vidpipe.domain.pricing import Estimate, estimate
 from vidpipe.domain.states import Entity, ProjectState, SceneState
 from vidpipe.domain.storyboard.model import FrameSpec, SceneSpec, Storyboard
@@ -109,7 +109,7 @@ def _write(
     if needs:
         session.execute(insert(SceneDependency), needs)
     born_many(session, Entity.SCENE, project.id, str(SceneState.WAITING), list(rows.values()))
-    advance(session, project, "enqueued", sent=False, started_at=func.clock_timestamp())
+    advance(session, project, "enqueued", sent=False, started_at=NOW)
     return Enrolled(project.id, True)
 
 

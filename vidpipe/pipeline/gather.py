@@ -10,12 +10,12 @@ from __future__ import annotations
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money, projects, scenes
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.selection import (
     Bounds,
     Buy,
@@ -52,7 +52,7 @@ def gather(deps: Deps, scene_id: UUID) -> Refs:
 def _block(session: Session, scene_id: UUID, reason: str) -> Refs:
     scene = scenes.lock(session, scene_id)
     if scene.state == SceneState.GENERATING:
-        advance(session, scene, "gave_up", reason=reason, note=reason, finished_at=func.clock_timestamp())
+        advance(session, scene, "gave_up", reason=reason, note=reason, finished_at=NOW)
     return (Ref(Entity.SCENE, scene_id),)
 
 
@@ -72,16 +72,15 @@ def settle_takes(session: Session, scene_id: UUID) -> None:
             Take.scene_id == scene_id, Take.state == str(TakeState.DELIVERED), ~scenes.unfinished()
         )
     ).all()
-    now = func.clock_timestamp()
     good = [take_id for take_id, has_usable in rows if has_usable]
     bad = [take_id for take_id, has_usable in rows if not has_usable]
     if good:
-        advance_many(session, Entity.TAKE, good, "settled", ended_at=now)
+        advance_many(session, Entity.TAKE, good, "settled", ended_at=NOW)
     if bad:
         reason = "no clip of it was usable"
         advance_many(
             session, Entity.TAKE, bad, "spoiled", reason=reason, last_error=reason, fault=str(Fault.SPOILED),
-            ended_at=now,
+            ended_at=NOW,
         )  # fmt: skip
 
 
@@ -162,7 +161,7 @@ def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Re
             return _buy(session, deps, scene, route, count, why)
         case GiveUp(reason=reason, leave_out=leave_out):
             event = "left_out" if leave_out else "gave_up"
-            advance(session, scene, event, reason=reason, note=reason, finished_at=func.clock_timestamp())
+            advance(session, scene, event, reason=reason, note=reason, finished_at=NOW)
             return (Ref(Entity.SCENE, scene.id),)
         case WaitForPerson(reason=reason):
             scenes.note(session, scene, reason)

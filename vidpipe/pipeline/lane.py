@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes
 from vidpipe.db.models import Take
-from vidpipe.db.transitions import advance_many
+from vidpipe.db.transitions import NOW, advance_many
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.pipeline.deps import Deps
@@ -21,27 +22,26 @@ def let_go(deps: Deps, refs: Refs) -> Refs:
     takes = [ref.id for ref in refs if ref.entity == Entity.TAKE]
     if not takes:
         return refs
-    services, waiting = deps.db.run(lambda session: _in_line(session, takes))
-    ready = [ref for ref in refs if ref.id not in waiting]
-    return [*ready, *(ref for service in services for ref in admit(deps, service))]
-
-
-def _in_line(session: Session, takes: list[UUID]) -> tuple[set[str], set[UUID]]:
-    held = (Take.id.in_(takes), Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None))
-    rows = session.execute(select(Take.id, Take.service).where(*held)).all()
-    return {service for _, service in rows}, {take_id for take_id, _ in rows}
+    in_line = deps.db.run(lambda session: lanes.in_line(session, takes))
+    ready = [ref for ref in refs if all(ref.id not in waiting for _, waiting in in_line.values())]
+    return [*ready, *(ref for service, (at, _) in in_line.items() for ref in _admit(deps, service, at))]
 
 
 def admit(deps: Deps, service: str) -> Refs:
     """The takes that may now go on to a service, and the scenes of those that have waited for it too long."""
     at = deps.db.run(lambda session: lanes.somebody_waits(session, service))
-    if at is None:
-        return ()
+    return _admit(deps, service, at) if at is not None else ()
+
+
+def _admit(deps: Deps, service: str, at: datetime) -> Refs:
     limits = deps.limits(service)
     let = deps.db.run(lambda session: lanes.admit(session, service, limits, at))
+    takes = [Ref(Entity.TAKE, take_id) for take_id in let.takes]
+    if not let.away:
+        return takes
     patience = deps.settings.timing.lane_patience
     scenes = deps.db.run(lambda session: _leave(session, service, patience))
-    return [*(Ref(Entity.TAKE, take_id) for take_id in let), *(Ref(Entity.SCENE, scene_id) for scene_id in scenes)]
+    return [*takes, *(Ref(Entity.SCENE, scene_id) for scene_id in scenes)]
 
 
 def _span(seconds: float) -> str:
@@ -55,6 +55,6 @@ def _leave(session: Session, service: str, patience: float) -> list[UUID]:
         reason = f"{service} has been away for more than {_span(patience)}: {why}"
         left += advance_many(
             session, Entity.TAKE, [take_id], "gave_up", states=[TakeState.QUEUED], reason=reason, last_error=reason,
-            fault=str(Fault.AWAY), ended_at=func.clock_timestamp(),
+            fault=str(Fault.AWAY), ended_at=NOW,
         )  # fmt: skip
     return list(session.execute(select(Take.scene_id).where(Take.id.in_(left)).distinct()).scalars()) if left else []

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes, projects, scenes
 from vidpipe.db.models import Keyframe, Project, Scene, SceneManifest, Take
-from vidpipe.db.transitions import advance, born
+from vidpipe.db.transitions import NOW, advance, born
 from vidpipe.domain.catalogue import Capabilities
 from vidpipe.domain.states import Entity, SceneState, TakeState
 from vidpipe.pipeline import lane
@@ -27,7 +27,7 @@ def _work(deps: Deps, scene: Scene, lease: UUID) -> Refs:
         frames = _keyframes(session, scene)
         _scene_manifest(session, scene)
         takes = order(deps, session, project, scene, 1, scene.service, scene.model, scene.candidates, frames)
-        advance(session, scene, "started", lease=lease, round=1, note=None, started_at=func.clock_timestamp())
+        advance(session, scene, "started", lease=lease, round=1, note=None, started_at=NOW)
         return [take.id for take in takes]
 
     return lane.let_go(deps, [Ref(Entity.TAKE, take_id) for take_id in deps.db.run(record)])

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, defer
 from vidpipe import telemetry
 from vidpipe.db import money
 from vidpipe.db.models import GenerationCandidate, Take
-from vidpipe.db.transitions import advance_many, born
+from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.requests import Delivered, Pending
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TAKE_AT_SERVICE, CandidateState, Entity, TakeState
@@ -167,7 +167,7 @@ class _Ended:
     def record(self, session: Session, lease: UUID) -> None:
         moved = advance_many(
             session, Entity.TAKE, [self.take.id], self.event, lease=lease, reason=self.reason, last_error=self.reason,
-            fault=str(self.fault), ended_at=func.clock_timestamp(),
+            fault=str(self.fault), ended_at=NOW,
         )  # fmt: skip
         found = money.attempt_of(session, self.take) if moved else None
         if found is not None and self.bill == "release":
@@ -290,7 +290,7 @@ def _ran_over(session: Session, take: Take, lease: UUID) -> None:
         case TakeState.SUBMITTED:
             event, more = "ran_over", {"fault": str(Fault.LATE)}
         case TakeState.CANCELLING:
-            event, more = "left_running", {"due_at": func.clock_timestamp()}
+            event, more = "left_running", {"due_at": NOW}
         case _:
             event, more = "never_ended", {}
     advance_many(session, Entity.TAKE, [take.id], event, lease=lease, reason=reason, last_error=reason, **more)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes, money, projects
 from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
-from vidpipe.db.transitions import advance_many, born
+from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
 
@@ -77,33 +77,29 @@ def accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout:
         return None
     money.end_attempt(session, attempt.id, "accepted", operation=name)
     _others_are_unclear(session, attempt)
-    values = {"operation": name, "submitted_at": func.clock_timestamp(), "deadline_at": due(timeout)}
+    longest = timedelta(seconds=timeout)
     if now.operation is not None or TakeState(now.state) not in sources(Entity.TAKE, "accepted"):
-        return _take_of_its_own(session, now, attempt, values)
+        return _take_of_its_own(session, now, attempt, name, longest)
     advance_many(
         session, Entity.TAKE, [take.id], "accepted", states=[now.state], reason=name, fault=None, ended_at=None,
-        **values,
+        operation=name, submitted_at=NOW, deadline_at=longest,
     )  # fmt: skip
     return take.id
 
 
-def due(seconds: float) -> Any:
-    """So many seconds from now, by the database's clock."""
-    return func.clock_timestamp() + timedelta(seconds=seconds)
-
-
-def _take_of_its_own(session: Session, take: Take, attempt: Attempt, values: dict[str, Any]) -> UUID:
+def _take_of_its_own(session: Session, take: Take, attempt: Attempt, operation: str, longest: timedelta) -> UUID:
     same = (Take.scene_id == take.scene_id, Take.version == take.version, Take.round == take.round)
     slot = session.execute(select(func.max(Take.slot) + 1).where(*same)).scalar_one()
     other = Take(
         id=uuid4(), project_id=take.project_id, scene_id=take.scene_id, version=take.version, round=take.round,
         slot=slot, service=take.service, model=take.model, count=take.count, seed=take.seed, prompt=take.prompt,
         request=take.request, policy_level=take.policy_level, state=str(TakeState.SUBMITTED),
-        sent_at=func.clock_timestamp(), admitted_at=take.admitted_at, **values,
+        sent_at=func.clock_timestamp(), admitted_at=take.admitted_at, operation=operation,
+        submitted_at=func.clock_timestamp(), deadline_at=func.clock_timestamp() + longest,
     )  # fmt: skip
     session.add(other)
     session.flush()
-    born(session, other, f"take {take.round}.{take.slot} was accepted a second time, as {values['operation']}")
+    born(session, other, f"take {take.round}.{take.slot} was accepted a second time, as {operation}")
     price = session.get_one(Purchase, attempt.purchase_id).price
     purchase = money.purchase_of(session, money.order_of(other, price))
     session.execute(

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db import money, projects
 from vidpipe.db.leases import park
 from vidpipe.db.models import Attempt, Take
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
@@ -111,7 +111,7 @@ def lost(session: Session, take: Take, lease: UUID | None, tries: int, reason: s
     event = "lost" if take.state == TakeState.UNCERTAIN else "gave_up"
     advance(
         session, take, event, lease=lease, reason=reason, last_error=reason, fault=str(Fault.LOST),
-        ended_at=func.clock_timestamp(),
+        ended_at=NOW,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db import money, scenes
 from vidpipe.db.models import Attempt, ClusterSign, Project, Scene, Take
-from vidpipe.db.transitions import advance_many, born
+from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.pipeline import journal
 from vidpipe.pipeline.deps import Deps
@@ -90,12 +90,11 @@ def remember(session: Session, entry: Entry, token: UUID) -> bool:
     take = _take(session, entry)
     attempt = money.begin_attempt(session, money.order_of(take, Decimal(entry.price)), 0.0, token=token)
     money.end_attempt(session, attempt.id, "unclear", detail=_REASON)
-    due = func.clock_timestamp()
     for state, event in ((TakeState.QUEUED, "forgotten"), (TakeState.SUBMITTING, "unclear")):
         if take.state == state:
             advance_many(
                 session, Entity.TAKE, [take.id], event, states=[state], reason=_REASON, last_error=_REASON,
-                sent=False, due_at=due,
+                sent=False, due_at=NOW,
             )  # fmt: skip
     return True
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import projects, scenes
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.states import (
     CANDIDATE_USABLE,
     SCENE_ENDED,
@@ -53,9 +53,9 @@ def _settle(session: Session, project_id: UUID) -> Refs:
     if project.state == ProjectState.CANCELLING:
         open_ = [scene.id for scene in projects.scenes(session, project_id) if scene.state not in SCENE_ENDED]
         if open_:
-            advance_many(session, Entity.SCENE, open_, "cancelled", finished_at=func.clock_timestamp())
+            advance_many(session, Entity.SCENE, open_, "cancelled", finished_at=NOW)
         if not _at_a_service(session, project_id):
-            advance(session, project, "emptied", finished_at=func.clock_timestamp())
+            advance(session, project, "emptied", finished_at=NOW)
         return ()
     if project.state not in (ProjectState.ACTIVE, ProjectState.WAITING):
         return ()
@@ -77,7 +77,7 @@ def _end(session: Session, project: Project, all_scenes: Sequence[Scene], stuck:
         return ()
     if not any(scene.state == SceneState.DONE for scene in all_scenes):
         reason = "every scene was left out; there is nothing to stitch"
-        advance(session, project, "nothing_to_stitch", reason=reason, note=reason, finished_at=func.clock_timestamp())
+        advance(session, project, "nothing_to_stitch", reason=reason, note=reason, finished_at=NOW)
         return ()
     advance(session, project, "all_scenes_ended", note=None)
     return (Ref(Entity.PROJECT, project.id),)

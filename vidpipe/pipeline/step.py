@@ -74,7 +74,7 @@ def run(deps: Deps, step: Step[Row], row_id: UUID) -> Refs:
     def take_it(session: Session) -> Row | None:
         return claim(
             session, step.model, row_id, step.states,
-            token=lease, seconds=timing.lease, by=deps.worker, only_if=step.only_if(),
+            token=lease, seconds=timing.lease, by=deps.worker, only_if=step.only_if,
         )  # fmt: skip
 
     row = deps.db.run(take_it)

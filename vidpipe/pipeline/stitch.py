@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from vidpipe.db import projects, scenes
 from vidpipe.db.models import Cut, Project, Scene, VideoClip
-from vidpipe.db.transitions import advance, born
+from vidpipe.db.transitions import NOW, advance, born
 from vidpipe.domain import keys
 from vidpipe.domain.states import CutState, ProjectState
 from vidpipe.errors import VidpipeError
@@ -62,7 +62,7 @@ def _work(deps: Deps, project: Project, lease: UUID) -> Refs:
 
 
 def _finish(session: Session, project: Project, lease: UUID) -> None:
-    advance(session, project, "stitched", lease=lease, note=None, finished_at=func.clock_timestamp())
+    advance(session, project, "stitched", lease=lease, note=None, finished_at=NOW)
 
 
 def _stitch(deps: Deps, project: Project, parts: Parts, dest: Path) -> Stitched:

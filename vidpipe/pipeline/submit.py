@@ -14,14 +14,14 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vidpipe import telemetry
 from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.leases import park, release
 from vidpipe.db.models import Attempt, Project, Scene, Take
-from vidpipe.db.transitions import advance
+from vidpipe.db.transitions import NOW, advance
 from vidpipe.domain.pricing import Price
 from vidpipe.domain.requests import FootageCut, Reference, VideoRequest
 from vidpipe.domain.selection import Fault
@@ -98,7 +98,7 @@ def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal
             return over
         advance(
             session, take, "submit_began", lease=lease, tries=take.tries, lease_token=lease, lease_by=deps.worker,
-            lease_until=func.clock_timestamp() + timedelta(seconds=timing.lease),
+            lease_until=timedelta(seconds=timing.lease),
         )  # fmt: skip
     except Stale:
         return _begun(session, take, lease)
@@ -121,7 +121,7 @@ def _give_up(session: Session, project: Project, take: Take, lease: UUID, over: 
         scenes.lock_all(session, [scene.id for scene in projects.scenes(session, project.id)])  # parents first
     advance(
         session, take, "gave_up", lease=lease, reason=over.reason, last_error=over.reason, fault=str(over.fault),
-        ended_at=func.clock_timestamp(),
+        ended_at=NOW,
     )  # fmt: skip
     if ends_film:
         control.budget_reached(session, project, over.reason)
@@ -150,7 +150,7 @@ class _Answer:
         tries = self.take.tries + 1
         over = tries >= self.deps.settings.tries
         seconds = pause(self.deps.settings.timing, self.take.tries, error.retry_after)
-        later = func.clock_timestamp() + timedelta(seconds=seconds)
+        later = timedelta(seconds=seconds)
 
         def record(session: Session) -> None:
             if not self._nothing_bought(session, "not_accepted", error.message):
@@ -213,7 +213,7 @@ class _Answer:
                     "unclear",
                     reason=reason,
                     sent=False,
-                    due_at=func.clock_timestamp(),
+                    due_at=NOW,
                 )
 
         self.deps.db.run(record, patience=_PATIENCE)
@@ -231,14 +231,12 @@ class _Answer:
             seconds = pause(self.deps.settings.timing, self.take.waits)
             purchase.end(
                 session, self.take, self.attempt, "not_accepted", reason=reason, sent=False, tries=self.take.tries,
-                waits=self.take.waits + 1, due_at=func.clock_timestamp() + timedelta(seconds=seconds),
+                waits=self.take.waits + 1, due_at=timedelta(seconds=seconds),
                 admitted_at=None,
             )  # fmt: skip
 
     def _failed(self, session: Session, event: str, reason: str, fault: Fault) -> None:
-        purchase.end(
-            session, self.take, self.attempt, event, reason=reason, fault=str(fault), ended_at=func.clock_timestamp()
-        )
+        purchase.end(session, self.take, self.attempt, event, reason=reason, fault=str(fault), ended_at=NOW)
 
 
 def _with_token(request: VideoRequest, attempt: Attempt) -> VideoRequest:

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money, scenes
 from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import UserError
@@ -193,8 +193,8 @@ def _open(session: Session, words: str) -> tuple[Unknown, Take, Attempt]:
 
 
 def _watch_again(session: Session, take: Take, timeout: float) -> None:
-    later = purchase.due(timeout)
-    advance_many(session, Entity.TAKE, [take.id], "accepted", fault=None, ended_at=None, deadline_at=later)
+    longest = timedelta(seconds=timeout)
+    advance_many(session, Entity.TAKE, [take.id], "accepted", fault=None, ended_at=None, deadline_at=longest)
 
 
 def _wanted(session: Session, take: Take) -> bool:
@@ -209,9 +209,7 @@ def _given_up(session: Session, take: Take, one: Unknown, reason: str) -> str:
         return "its take has gone on meanwhile"
     if money.unsure(session, take):
         return "another order of its take is of unknown fate too"
-    advance(
-        session, take, "lost", reason=reason, last_error=reason, fault=str(Fault.LOST), ended_at=func.clock_timestamp()
-    )
+    advance(session, take, "lost", reason=reason, last_error=reason, fault=str(Fault.LOST), ended_at=NOW)
     scenes.wake(session, take.scene_id)
     return "its scene goes on" if _wanted(session, take) else "its scene does not want it any more"
 
