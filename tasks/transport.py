@@ -11,16 +11,16 @@ from typing import Any
 from kombu.transport import redis
 
 
-class Channel(redis.Channel):  # type: ignore[misc]
+class Channel(redis.Channel):
     """A channel that keeps its client for as long as it keeps its pool of connections."""
 
     _kept: tuple[Any, Any] | None = None  # the pool, and the client on it
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:  # made once already, with a connection of its own
-            return super()._create_client(asynchronous)
+            return super()._create_client(asynchronous)  # type: ignore[no-untyped-call]
         if self._kept is None or self._kept[0] is not self.pool:
-            self._kept = (self.pool, super()._create_client())
+            self._kept = (self.pool, super()._create_client())  # type: ignore[no-untyped-call]
         return self._kept[1]
 
 

@@ -12,7 +12,7 @@ from scripts.bench.films import AGREED, storyboard
 from scripts.bench.service import MODEL, NAME
 from vidpipe.db import projects
 from vidpipe.db.models import Scene, Take
-from vidpipe.db.transitions import advance_many
+from vidpipe.db.transitions import NOW, advance_many
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.enroll import enroll
@@ -38,8 +38,7 @@ def _submit(session: Session, project_id: UUID) -> None:
     session.flush()
     ids = [row.id for row in rows]
     advance_many(session, Entity.TAKE, ids, "submit_began")
-    now = func.clock_timestamp()
-    advance_many(session, Entity.TAKE, ids, "accepted", submitted_at=now, deadline_at=now + timedelta(days=1))
+    advance_many(session, Entity.TAKE, ids, "accepted", submitted_at=NOW, deadline_at=timedelta(days=1))
 
 
 def _take(scene: Scene, slot: int) -> Take:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import ssl
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import httpx
+from aiohttp import ClientError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Refused, Transient
+from vidpipe.services.asking import Line
 
 
 class PolledService:
-    """Operations that never end; a client a question, as the adapters of vidpipe have it."""
+    """Operations that never end, asked about as the adapters of vidpipe do it."""
 
     name = "bench"
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        # httpx would read the system's certificates for each client (20 ms); nothing here is https.
-        self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._line = Line(url)
 
     def submit(self, request: VideoRequest) -> Accepted:
         """Nothing can be bought."""
@@ -28,12 +27,15 @@ class PolledService:
     async def poll(self, operation: str) -> Pending | Delivered:
         """Ask once."""
         try:
-            transport = httpx.AsyncHTTPTransport(verify=self._no_tls)
-            async with httpx.AsyncClient(transport=transport, base_url=self._url, trust_env=False) as client:
-                answer = await client.get(f"/operations/{operation}")
-        except httpx.HTTPError as error:
+            async with self._line.session() as session, session.get(f"/operations/{operation}") as answer:
+                found = await answer.json()
+        except (ClientError, TimeoutError) as error:
             raise Transient(f"no answer: {error}") from error
-        return Pending(float(answer.json()["progress"]))
+        return Pending(float(found["progress"]))
+
+    def connection(self) -> AbstractAsyncContextManager[None]:
+        """For all questions of a wave."""
+        return self._line.held()
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """Nothing is ever delivered."""

@@ -89,7 +89,8 @@ def bare_client(url: str) -> float:
             async with gate:
                 await service.poll(f"bare-{number}")
 
-        await asyncio.gather(*(one(number) for number in range(BARE)))
+        async with service.connection():
+            await asyncio.gather(*(one(number) for number in range(BARE)))
 
     asyncio.run(ask())  # once to warm up
     began = cpu()

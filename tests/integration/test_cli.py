@@ -160,6 +160,20 @@ def test_a_paused_film_ends_with_three(cli: Cli) -> None:
     assert code == codes.WAITS and "resume" in err
 
 
+def test_a_bill_that_turned_out_otherwise_is_corrected_and_shown(cli: Cli, eager: Deps, play: Play) -> None:
+    film_id = json.loads(cli("enqueue", "quay.yaml", "--json")[1])["project_id"]
+    play(UUID(film_id))
+    (take,) = json.loads(cli("money", film_id, "--json")[1])["scenes"][0]["takes"]
+    order = take["order"][:8]
+    code, out, _ = cli("money", "adjust", order, "+0.10", "--why", "it was not free")
+    assert code == codes.DONE and "Shot 1A, take 1.1 has cost $0.10, corrected by +$0.10" in out
+    assert "already" in json.loads(cli("money", "adjust", order, "+0.10", "--why", "again", "--json")[1])["said"]
+    out = cli("money", "the quay")[1]
+    assert "$0.10 spent" in out and order in out and "+$0.10, it was not free" in out
+    code, _, err = cli("money", "adjust", order, "-5", "--why", "a slip")
+    assert code == codes.BAD_INPUT and "already" in err
+
+
 def test_a_film_whose_media_are_gone_says_so(cli: Cli, eager: Deps, play: Play) -> None:
     film_id = json.loads(cli("enqueue", "quay.yaml", "--json")[1])["project_id"]
     play(UUID(film_id))

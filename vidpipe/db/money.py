@@ -115,13 +115,15 @@ def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUI
     return begun
 
 
-def enter(session: Session, purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal) -> bool:
+def enter(
+    session: Session, purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal, *, why: str | None = None
+) -> bool:
     """Write a ledger entry, once; False where it was there."""
     entered = session.execute(
         pg_insert(LedgerEntry)
         .values(
             id=uuid4(), project_id=purchase.project_id, scene_id=purchase.scene_id, purchase_id=purchase.id,
-            attempt_id=attempt_id, kind=kind, amount=amount,
+            attempt_id=attempt_id, kind=kind, amount=amount, why=why,
         )
         .on_conflict_do_nothing(index_elements=["purchase_id", "attempt_id", "kind"])
         .returning(LedgerEntry.id)

@@ -14,7 +14,22 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Insert, Interval, Text, Uuid, bindparam, cast, func, insert, literal, null, select, update
+from sqlalchemy import (
+    ARRAY,
+    Insert,
+    Interval,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from vidpipe.db.models import Cut, GenerationCandidate, Project, Scene, Take, Transition, Workable
@@ -134,7 +149,7 @@ def _statement(
     for name in names:
         later = now + bindparam(f"to_{name}", type_=Interval)
         fresh[name] = later if name in by_clock else bindparam(f"to_{name}", type_=table.c[name].type)
-    where = [table.c.id.in_(bindparam("ids", expanding=True)), table.c.state == str(state)]
+    where = [table.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))), table.c.state == str(state)]
     if leased:
         where.append(table.c.lease_token == bindparam("lease"))
     moved = update(table).where(*where).values(fresh).returning(*_owners(entity)).cte("moved")

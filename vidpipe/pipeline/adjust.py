@@ -1,7 +1,8 @@
 """adjust: a person corrects what an order has cost, where the service's bill turned out other than it was entered.
 
 The ledger only grows: a correction is an entry of its own, with its reason, and every balance counts it. An order is
-corrected once; said again with the same amount it is the same entry.
+corrected once; said again with the same amount it is the same entry. What a clip is said to have cost stays what it
+was when it was delivered: clips are compared by that.
 """
 
 from __future__ import annotations

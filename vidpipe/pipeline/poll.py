@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,12 +28,12 @@ from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.requests import Delivered, Pending
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TAKE_AT_SERVICE, CandidateState, Entity, TakeState
-from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient
+from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, VidpipeError
 from vidpipe.logs import about
 from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, pause
-from vidpipe.services.base import VideoService
+from vidpipe.services.base import Connected, VideoService
 
 log = logging.getLogger(__name__)
 _STATES = [str(state) for state in TAKE_AT_SERVICE]
@@ -150,7 +151,19 @@ async def _ask_all(deps: Deps, takes: Sequence[Take]) -> list[Answer]:
                     log.exception("%s could not be asked about %s", take.service, take.operation)
                     return ServiceError(f"{type(error).__name__}: {error}")
 
-    return list(await asyncio.gather(*(one(take) for take in takes)))
+    async with AsyncExitStack() as open_:
+        for name in {take.service for take in takes}:
+            await open_.enter_async_context(_connection(deps, name))
+        return list(await asyncio.gather(*(one(take) for take in takes)))
+
+
+def _connection(deps: Deps, name: str) -> AbstractAsyncContextManager[None]:
+    """Connections for all questions of a wave, where a service has such; that it is not set up is found out later."""
+    try:
+        service = deps.service(name)
+    except VidpipeError:
+        return nullcontext()
+    return service.connection() if isinstance(service, Connected) else nullcontext()
 
 
 @dataclass

@@ -10,13 +10,14 @@ operations at once. Vendor exceptions end inside the adapter and become ours (vi
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from vidpipe.domain.catalogue import Capabilities
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 
-__all__ = ["Cancellable", "Capabilities", "Findable", "VideoService"]
+__all__ = ["Cancellable", "Capabilities", "Connected", "Findable", "VideoService"]
 
 
 class VideoService(Protocol):
@@ -34,6 +35,15 @@ class VideoService(Protocol):
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """Write `clip` to `dest` (which must not exist yet) as one whole file."""
+        ...
+
+
+@runtime_checkable
+class Connected(Protocol):
+    """A service that can be asked many questions over the same connections."""
+
+    def connection(self) -> AbstractAsyncContextManager[None]:
+        """Hold connections open for every `poll` inside."""
         ...
 
 

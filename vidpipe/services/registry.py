@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from vidpipe.boundary import slow
 from vidpipe.domain.catalogue import adapter_of, guess, options_of
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import SetupError
-from vidpipe.services.base import Cancellable, Findable, VideoService
+from vidpipe.services.base import Cancellable, Connected, Findable, VideoService
 from vidpipe.services.footage import FootageService, OpenMedia
 from vidpipe.services.procedural.adapter import open_procedural
 from vidpipe.settings import Settings
@@ -81,6 +82,10 @@ class Guarded:
         """See base.VideoService."""
         with slow(f"a submit to {self.name}"):
             return self.inner.submit(request)
+
+    def connection(self) -> AbstractAsyncContextManager[None]:
+        """See base.Connected; a service that has nothing to hold holds nothing."""
+        return self.inner.connection() if isinstance(self.inner, Connected) else nullcontext()
 
     def poll(self, operation: str) -> Coroutine[Any, Any, Pending | Delivered]:
         """See base.VideoService."""

@@ -49,7 +49,7 @@ class Attempt(Identified):
 
 
 class LedgerEntry(Identified):
-    """Reserve before the call, settle on delivery, release on refusal; writing one twice is one entry."""
+    """Reserve before the call, settle on delivery, release on refusal, adjust later; writing one twice is one entry."""
 
     __tablename__ = "ledger_entries"
 
@@ -59,6 +59,7 @@ class LedgerEntry(Identified):
     attempt_id: Mapped[UUID] = mapped_column(ForeignKey("attempts.id"))
     kind: Mapped[str]
     amount: Mapped[Decimal]  # US dollars, never negative but for adjust
+    why: Mapped[str | None]  # of an adjust, in a person's words
 
     __table_args__ = (
         UniqueConstraint("purchase_id", "attempt_id", "kind"),

@@ -24,19 +24,20 @@ import secrets
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
+from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Unavailable, Uncertain
+from vidpipe.services.asking import CONNECT, Line
 from vidpipe.services.procedural.answers import Answer, amount, number, read, read_async
 
 CLIP_LIMIT = 2 * 1024**3  # bytes of a clip
-CONNECT = 5.0  # seconds
 INVALID = (400, 404, 405, 413, 415, 422)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 OPEN_ENDED_SEED = 2**32
@@ -53,7 +54,7 @@ class BareService:
         self.name = name
         self._base, self._socket = _address(url)
         self._call = httpx.Timeout(call_timeout, connect=min(CONNECT, call_timeout))
-        self._poll = httpx.Timeout(poll_timeout, connect=min(CONNECT, poll_timeout))
+        self._line = Line(self._base, self._socket, poll_timeout)
         # httpx would read the system's certificates for each client (20 ms); nothing here is https.
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -86,22 +87,21 @@ class BareService:
         raise Uncertain(f"{message} (status {answer.status})")
 
     async def poll(self, operation: str) -> Pending | Delivered:
-        """Ask once. A client a question: the wave may run each in a loop of its own, and it costs under 1 ms."""
-        transport = httpx.AsyncHTTPTransport(verify=self._no_tls, uds=self._socket)
+        """Ask once."""
+        path = f"/v1/operations/{_checked(operation)}"
         try:
-            async with (
-                httpx.AsyncClient(
-                    transport=transport, base_url=self._base, timeout=self._poll, trust_env=False
-                ) as client,
-                client.stream("GET", f"/v1/operations/{_checked(operation)}") as stream,
-            ):
+            async with self._line.session() as session, session.get(path, allow_redirects=False) as stream:
                 answer = await read_async(stream)
-        except NOT_THERE as error:
+        except (ClientConnectorError, ConnectionTimeoutError) as error:
             raise self._away(error) from error
-        except httpx.HTTPError as error:
+        except (ClientError, TimeoutError) as error:
             raise Transient(f"{self.name} did not answer a poll: {type(error).__name__} {error}") from error
         self._readable(answer, f"the operation {operation}")
         return self._status(operation, answer.found)
+
+    def connection(self) -> AbstractAsyncContextManager[None]:
+        """See base.Connected."""
+        return self._line.held()
 
     def _status(self, operation: str, found: dict[str, Any]) -> Pending | Delivered:
         state, reason = found.get("state"), str(found.get("reason") or "")[:500]
@@ -183,7 +183,7 @@ class BareService:
             raise Expired(message)
         raise answer.passing(f"{message} (status {answer.status})")
 
-    def _away(self, error: httpx.HTTPError) -> Unavailable:
+    def _away(self, error: Exception) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached: {error}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import aiohttp
 import httpx
 
 from vidpipe.errors import Transient, Unavailable
@@ -70,15 +71,15 @@ def read(stream: httpx.Response) -> Answer:
     return Answer(stream.status_code, stream.headers, b"".join(pieces))
 
 
-async def read_async(stream: httpx.Response) -> Answer:
+async def read_async(stream: aiohttp.ClientResponse) -> Answer:
     """The same in an asyncio loop."""
     pieces, size = [], 0
-    async for piece in stream.aiter_bytes():
+    async for piece in stream.content.iter_any():
         size += len(piece)
         if size > ANSWER_LIMIT:
-            return Answer(stream.status_code, stream.headers, b"")
+            return Answer(stream.status, stream.headers, b"")
         pieces.append(piece)
-    return Answer(stream.status_code, stream.headers, b"".join(pieces))
+    return Answer(stream.status, stream.headers, b"".join(pieces))
 
 
 def amount(value: object) -> Decimal | None:

@@ -1,0 +1,94 @@
+"""Upgrades with a film in flight: from the first schema, as docker/README.md has it typed, and worker by worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
+
+from tests.deployment import inflight, typed
+from tests.machines import World, seen
+from tests.scripted import film_of
+from vidpipe.db import migrate
+from vidpipe.domain.states import ProjectState
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+FIRST = "0001"
+MIGRATIONS = Path(migrate.__file__).parent / "migrations"
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[World]:
+    with inflight.servers(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def operator(servers: World, tmp_path: Path) -> typed.Operator:
+    return typed.Operator(servers, servers.machine("one"), tmp_path)
+
+
+def bring(url: str, *, up: str = "", down: str = "") -> None:
+    """Bring a database up or down to a schema."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        if up:
+            command.upgrade(config, up)
+        if down:
+            command.downgrade(config, down)
+    engine.dispose()
+
+
+def schema(operator: typed.Operator, name: str) -> list[str]:
+    """The schema of a database, as pg_dump writes it, without what differs each time."""
+    text = operator.program(f"pg_dump --username vidpipe --schema-only {name}")
+    return [line for line in text.splitlines() if not line.startswith(("--", "\\restrict", "\\unrestrict"))]
+
+
+def as_the_first_version_left_it(servers: World, operator: typed.Operator) -> None:
+    """Bring the database down to the first schema, and see that it is just as that version made it."""
+    url = servers.handle.settings["database_url"]
+    bring(url, down=FIRST)
+    operator.program("createdb --username vidpipe first")
+    bring(url.replace("/vidpipe?", "/first?"), up=FIRST)
+    assert schema(operator, "vidpipe") == schema(operator, "first")
+
+
+def test_a_film_that_was_begun_with_the_first_schema_goes_on_with_the_newest(
+    servers: World, operator: typed.Operator
+) -> None:
+    film = inflight.begin(servers, 8)
+    operator.type(typed.UP)
+    inflight.under_way(servers, film)
+    assert set(servers.machine("one").stop().values()) == {0}
+    servers.deps.close()
+    as_the_first_version_left_it(servers, operator)
+    bought = servers.tokens()
+    for line in typed.block("Upgrading with films in flight"):
+        operator.type(line)
+    migrate.check(servers.handle.settings["database_url"])
+    inflight.ends_well(servers, film, 8)
+    assert servers.tokens()[: len(bought)] == bought and len(bought) < 8
+
+
+def test_workers_that_are_replaced_one_machine_after_the_other_lose_nothing(servers: World) -> None:
+    old, new = servers.machine("old"), servers.machine("new")
+    film = inflight.begin(servers, 20)
+    old.start()
+    inflight.under_way(servers, film)
+    new.start()
+    seen(new)
+    before = len(servers.tokens())
+    assert set(old.stop().values()) == {0}
+    assert film_of(servers.deps, film).state == ProjectState.ACTIVE and before < 20
+    inflight.ends_well(servers, film, 20)
+    assert new.has_ordered
+    print(f"  {before} of 20 orders were given before the old workers were told to end")
+    assert set(inflight.outcomes(servers).values()) <= {"accepted", "held"}
