@@ -24,7 +24,7 @@ _LEAST = 4  # characters; a shorter secret would take half of every line with it
 _PLAIN = "%(asctime)s %(levelname).1s %(name)s %(threadName)s: %(message)s"
 _NAMES = ("task", "root", "step", "service", "film", "scene", "take", "candidate")  # as a line has them, in this order
 
-_about: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))
+_about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
 
 _WORD = r"[^\s\"'<>]"
 _HEADER = r"authorization|cookie|x-[\w-]{0,40}(?:key|token|signature)|api[-_]?key|(?:access|refresh|auth)[-_]?token"
@@ -49,11 +49,17 @@ _SHAPES = tuple(
 @contextmanager
 def about(**names: object) -> Iterator[None]:
     """Every line that is written in the block carries these names (see _NAMES); None leaves one as it was."""
-    token = _about.set({**_about.get(), **{name: str(value) for name, value in names.items() if value is not None}})
+    before = _about.get()
+    told(**names)
     try:
         yield
     finally:
-        _about.reset(token)
+        _about.set(before)
+
+
+def told(**names: object) -> None:
+    """The same until the end of whatever runs in a context of its own: a task of asyncio's, a thread."""
+    _about.set({**_about.get(), **{name: value for name, value in names.items() if value is not None}})
 
 
 class Censor:
@@ -130,7 +136,7 @@ class Json(logging.Formatter):
             "message": self._censor(str(_spelled_out(record).msg)),
             "process": record.process,
             "thread": record.threadName,
-            **{name: names[name] for name in _NAMES if name in names},
+            **{name: str(names[name]) for name in _NAMES if name in names},
         }
         if record.exc_info:
             line["exception"] = self._censor(self.formatException(record.exc_info))

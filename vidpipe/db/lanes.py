@@ -80,8 +80,13 @@ def is_open(session: Session, service: str) -> bool:
 
 def somebody_waits(session: Session, service: str) -> datetime | None:
     """The database's time if a take is in line at a service, else None."""
-    waiting = select(func.clock_timestamp()).where(exists(select(Take.id).where(*_in_line(service))))
-    return session.execute(waiting).scalar_one_or_none()
+    return session.execute(_somebody_waits(), {"at_service": service}).scalar_one_or_none()
+
+
+@cache
+def _somebody_waits() -> Any:
+    line = _in_line(bindparam("at_service", type_=Text))
+    return select(func.clock_timestamp()).where(exists(select(Take.id).where(*line)))
 
 
 def in_line(session: Session, takes: list[UUID]) -> dict[str, tuple[datetime, set[UUID]]]:

@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, Uuid, and_, case, exists, func, insert, li
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
+from vidpipe.db.due import DueTake
 from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Take
 from vidpipe.db.models.base import Money
 from vidpipe.domain.states import PROJECT_ENDED
@@ -159,7 +160,7 @@ def unsure(session: Session, take: Take) -> Sequence[Attempt]:
     return session.execute(found).scalars().all()
 
 
-def attempt_of(session: Session, take: Take) -> tuple[Purchase, Attempt] | None:
+def attempt_of(session: Session, take: Take | DueTake) -> tuple[Purchase, Attempt] | None:
     """The attempt that brought `take` its operation, else the latest one, with its purchase."""
     its_own = () if take.operation is None else ((Attempt.operation == take.operation).desc().nulls_last(),)
     found = session.execute(
@@ -183,7 +184,7 @@ def release(session: Session, attempt: Attempt) -> None:
         enter(session, purchase, attempt.id, "settle", _NOTHING)
 
 
-def settle(session: Session, take: Take, billed: Decimal | None) -> Decimal:
+def settle(session: Session, take: Take | DueTake, billed: Decimal | None) -> Decimal:
     """What `take` has cost, entered when that is known: as billed, else as priced. The amount."""
     found = attempt_of(session, take)
     if found is None:

@@ -9,99 +9,79 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import func, text, update
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from vidpipe import telemetry
 from vidpipe.db import money
+from vidpipe.db.due import STATES, DueTake, claim_due, claim_one
 from vidpipe.db.models import GenerationCandidate, Take
 from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.requests import Delivered, Pending
 from vidpipe.domain.selection import Fault
-from vidpipe.domain.states import TAKE_AT_SERVICE, CandidateState, Entity, TakeState
+from vidpipe.domain.states import CandidateState, Entity, TakeState
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, VidpipeError
-from vidpipe.logs import about
+from vidpipe.logs import told
 from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, pause
 from vidpipe.services.base import Connected, VideoService
 
 log = logging.getLogger(__name__)
-_STATES = [str(state) for state in TAKE_AT_SERVICE]
 _AT_ONCE = 64  # questions in flight to one service
 _WAVE = 1000  # takes a wave claims at most
 _SELDOM = 30.0  # seconds between two questions about an operation that ran over its time
 
 _UNFIT = (DataError, IntegrityError, ValueError, TypeError, ArithmeticError)  # what writing nonsense down raises
 
-Claimed = Sequence[tuple[Take, datetime]]
+Claimed = Sequence[DueTake]
 Answer = Pending | Delivered | ServiceError
 
 
 def poll(deps: Deps, take_id: UUID) -> Refs:
     """Ask once about one take; what should be sent next."""
-    return _ask(deps, lambda session, lease: _claim(session, deps, lease, Take.id == take_id, 1))
+    seconds = deps.settings.timing.lease
+    return _ask(deps, lambda session, lease: claim_one(session, take_id, lease=lease, seconds=seconds, by=deps.worker))
 
 
 def wave(deps: Deps, service: str) -> Refs:
     """Ask about every due take of `service`, and let takes go on to it; what should be sent next."""
-    asked = _ask(deps, lambda session, lease: _claim(session, deps, lease, Take.service == service, _WAVE))
-    return [*asked, *lane.admit(deps, service)]
+    timing = deps.settings.timing
+
+    def due(session: Session, lease: UUID) -> Claimed:
+        # What falls due before the middle of the way to the next wave is asked about now: then, it would be later.
+        soon = timing.wave_every / 2
+        return claim_due(
+            session, service, most=_WAVE, soon=soon, lease=lease, seconds=timing.lease, by=deps.worker
+        )  # fmt: skip
+
+    return [*_ask(deps, due), *lane.admit(deps, service)]
 
 
-def _claim(session: Session, deps: Deps, lease: UUID, which: Any, most: int) -> list[tuple[Take, datetime]]:
-    now = func.clock_timestamp()
-    # What falls due before the middle of the way to the next wave is asked about now: asked then, it would be later.
-    soon = now + timedelta(seconds=deps.settings.timing.wave_every / 2)
-    due = (
-        select(Take.id)
-        .where(which, Take.state.in_(_STATES), or_(Take.due_at.is_(None), Take.due_at <= soon))
-        .where(or_(Take.lease_until.is_(None), Take.lease_until < now, Take.lease_token == lease))
-        # One that is to be stopped is first told so: the step `cancel` gives it the time of its first question, and
-        # where that step failed it comes before the next.
-        .where(or_(Take.state != str(TakeState.CANCELLING), and_(Take.due_at.is_not(None), Take.sent_at.is_not(None))))
-        .order_by(Take.due_at.nulls_first())
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    statement = (
-        update(Take)
-        .where(Take.id.in_(due.scalar_subquery()))
-        .values(
-            lease_token=lease, lease_until=now + timedelta(seconds=deps.settings.timing.lease), lease_by=deps.worker
-        )
-        .returning(Take, now)
-        .options(defer(Take.prompt, raiseload=True), defer(Take.request, raiseload=True))
-        .execution_options(synchronize_session=False)
-    )
-    return [(take, at) for take, at in session.execute(statement)]
-
-
-def _ask(deps: Deps, claim: Any) -> Refs:
+def _ask(deps: Deps, claim: Callable[[Session, UUID], Claimed]) -> Refs:
     lease = uuid4()
     claimed = deps.db.run(lambda session: claim(session, lease))
     if not claimed:
         telemetry.outcome("nothing")
         return ()
     with deps.keeper.hold(Take, lease):
-        takes = [take for take, _ in claimed]
-        answers = asyncio.run(_ask_all(deps, takes))
+        answers = asyncio.run(_ask_all(deps, claimed))
         _count(claimed, answers)
         return _record(deps, claimed, answers, lease)
 
 
 def _count(claimed: Claimed, answers: Sequence[Answer]) -> None:
-    for (take, now), answer in zip(claimed, answers, strict=True):
-        late = None if take.due_at is None else (now - take.due_at).total_seconds()
+    for take, answer in zip(claimed, answers, strict=True):
+        late = None if take.due_at is None else (take.asked_at - take.due_at).total_seconds()
         telemetry.polled(take.service, type(answer).__name__.lower(), late)
 
 
@@ -110,12 +90,12 @@ def _record(deps: Deps, claimed: Claimed, answers: Sequence[Answer], lease: UUID
     try:
         return _write(deps, claimed, answers, lease)
     except _UNFIT:
-        log.exception("an answer of %s cannot be written down", claimed[0][0].service)
+        log.exception("an answer of %s cannot be written down", claimed[0].service)
         parts = zip(claimed, answers, strict=True)
         return [ref for one, answer in parts for ref in _record_one(deps, one, answer, lease)]
 
 
-def _record_one(deps: Deps, one: tuple[Take, datetime], answer: Answer, lease: UUID) -> Refs:
+def _record_one(deps: Deps, one: DueTake, answer: Answer, lease: UUID) -> Refs:
     try:
         return _write(deps, [one], [answer], lease)
     except _UNFIT as error:
@@ -129,32 +109,50 @@ def _write(deps: Deps, claimed: Claimed, answers: Sequence[Answer], lease: UUID)
     return outcome.refs()
 
 
-async def _ask_all(deps: Deps, takes: Sequence[Take]) -> list[Answer]:
-    gate = asyncio.Semaphore(_AT_ONCE)
-    timeout = deps.settings.timing.poll_timeout
+async def _ask_all(deps: Deps, takes: Claimed) -> list[Answer]:
+    """The answers, in the order of the takes; at most so many are waited for at the same time."""
+    answers: dict[UUID, Answer] = {}
+    line = iter(takes)
 
-    async def one(take: Take) -> Answer:
-        with about(film=take.project_id, scene=take.scene_id, take=take.id):
-            async with gate:
-                try:
-                    service: VideoService = deps.service(take.service)
-                    answer = await asyncio.wait_for(service.poll(take.operation or ""), timeout)
-                    if isinstance(answer, Pending) and not answer.retry_in:
-                        return replace(answer, retry_in=deps.capabilities(take.service, take.model).poll_seconds)
-                    return answer
-                except TimeoutError:
-                    return Transient(f"{take.service} did not answer within {timeout:g} s")
-                except ServiceError as error:
-                    return error
-                except Exception as error:
-                    # One answer that nobody foresaw holds up no other; asked again until its deadline.
-                    log.exception("%s could not be asked about %s", take.service, take.operation)
-                    return ServiceError(f"{type(error).__name__}: {error}")
+    async def ask_on() -> None:
+        for take in line:
+            told(film=take.project_id, scene=take.scene_id, take=take.id)
+            answers[take.id] = await _ask_one(deps, take)
 
     async with AsyncExitStack() as open_:
         for name in {take.service for take in takes}:
             await open_.enter_async_context(_connection(deps, name))
-        return list(await asyncio.gather(*(one(take) for take in takes)))
+        await asyncio.gather(*(ask_on() for _ in range(min(_AT_ONCE, len(takes)))))
+    return [answers[take.id] for take in takes]
+
+
+async def _ask_one(deps: Deps, take: DueTake) -> Answer:
+    timeout = deps.settings.timing.poll_timeout
+    try:
+        service: VideoService = deps.service(take.service)
+        async with asyncio.timeout(timeout):
+            answer = await service.poll(take.operation or "")
+        return _paced(deps, take, answer) if isinstance(answer, Pending) else answer
+    except TimeoutError:
+        return Transient(f"{take.service} did not answer within {timeout:g} s")
+    except ServiceError as error:
+        return error
+    except Exception as error:
+        # One answer that nobody foresaw holds up no other; asked again until its deadline.
+        log.exception("%s could not be asked about %s", take.service, take.operation)
+        return ServiceError(f"{type(error).__name__}: {error}")
+
+
+def _paced(deps: Deps, take: DueTake, answer: Pending) -> Pending:
+    """Asked again when the service says so, or else at its model's pace.
+
+    One that is to be stopped is asked no later than at that pace, however long it would work: where its service did not
+    hear of it, it is told again only when the take is due.
+    """
+    if answer.retry_in and take.state != TakeState.CANCELLING:
+        return answer
+    pace = deps.capabilities(take.service, take.model).poll_seconds
+    return replace(answer, retry_in=min(answer.retry_in or pace, pace))
 
 
 def _connection(deps: Deps, name: str) -> AbstractAsyncContextManager[None]:
@@ -170,7 +168,7 @@ def _connection(deps: Deps, name: str) -> AbstractAsyncContextManager[None]:
 class _Ended:
     """A take that brought nothing, and what becomes of its reservation."""
 
-    take: Take
+    take: DueTake
     event: str
     reason: str
     fault: Fault
@@ -217,9 +215,9 @@ class _Outcome:
 
     deps: Deps
     pending: list[_Later] = field(default_factory=list)
-    delivered: list[tuple[Take, Delivered]] = field(default_factory=list)
+    delivered: list[tuple[DueTake, Delivered]] = field(default_factory=list)
     ended: list[_Ended] = field(default_factory=list)
-    late: list[Take] = field(default_factory=list)
+    late: list[DueTake] = field(default_factory=list)
 
     def record(self, session: Session, lease: UUID) -> None:
         if self.pending:
@@ -245,7 +243,7 @@ class _Outcome:
             {
                 "ids": [str(later.id) for later in self.pending], "seconds": [later.seconds for later in self.pending],
                 "tries": [later.tries for later in self.pending], "progress": [one.progress for one in self.pending],
-                "errors": [later.error for later in self.pending], "lease": str(lease), "states": _STATES,
+                "errors": [later.error for later in self.pending], "lease": str(lease), "states": STATES,
             },
         )  # fmt: skip
 
@@ -256,7 +254,7 @@ class _Outcome:
 
 def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
     outcome = _Outcome(deps)
-    for (take, now), answer in zip(claimed, answers, strict=True):
+    for take, answer in zip(claimed, answers, strict=True):
         match answer:
             case Delivered(clips=()):
                 reason = "; ".join(answer.filter_reasons) or "every clip was filtered"
@@ -271,7 +269,7 @@ def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
                 outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "release"))
             case Expired():  # it was made and billed, and is gone
                 outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "settle"))
-            case _ if _is_late(deps, take, now):
+            case _ if _is_late(deps, take):
                 outcome.late.append(take)
             case Pending():
                 seconds = _SELDOM if take.state == TakeState.OVERDUE else answer.retry_in or 0.0
@@ -285,17 +283,17 @@ def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
     return outcome
 
 
-def _is_late(deps: Deps, take: Take, now: datetime) -> bool:
+def _is_late(deps: Deps, take: DueTake) -> bool:
     """Past its deadline; one that is watched beyond it, past the time that its service keeps what it made."""
-    if take.deadline_at is None or now <= take.deadline_at:
+    if take.deadline_at is None or take.asked_at <= take.deadline_at:
         return False
     if take.state != TakeState.OVERDUE:
         return True
     kept = deps.capabilities(take.service, take.model).kept_seconds
-    return now > take.deadline_at + timedelta(seconds=kept)
+    return take.asked_at > take.deadline_at + timedelta(seconds=kept)
 
 
-def _ran_over(session: Session, take: Take, lease: UUID) -> None:
+def _ran_over(session: Session, take: DueTake, lease: UUID) -> None:
     """Stop it where that can be done (the step `cancel`); else the film goes on without it, and it is watched."""
     reason = f"{take.service} did not finish within the time allowed"
     more: dict[str, Any]
@@ -309,7 +307,7 @@ def _ran_over(session: Session, take: Take, lease: UUID) -> None:
     advance_many(session, Entity.TAKE, [take.id], event, lease=lease, reason=reason, last_error=reason, **more)
 
 
-def _announce(session: Session, take: Take, found: Delivered) -> None:
+def _announce(session: Session, take: DueTake, found: Delivered) -> None:
     """Write what a delivered take brought: its bill, and a candidate a clip."""
     amount = money.settle(session, take, found.cost)
     session.execute(
