@@ -19,6 +19,7 @@ from scripts.chaos_runs.blows import Blow, Hand, NotNow
 from scripts.chaos_runs.diary import Diary
 from scripts.chaos_runs.films import Shape
 from scripts.chaos_runs.house import House
+from scripts.chaos_runs.pauses import pauses
 from scripts.chaos_runs.person import Person
 from scripts.chaos_runs.scales import Scales
 from vidpipe.db.models import Scene, Take, Transition
@@ -65,6 +66,7 @@ class Run:
     problems: list[str] = field(default_factory=list)  # why the run was broken off
     struck: dict[str, int] = field(default_factory=dict)  # how often each blow was
     seconds: float = 0.0
+    pauses: dict[str, float] = field(default_factory=dict)  # seconds until work went on, by kind of blow
 
     def __post_init__(self) -> None:
         dice = random.Random(f"blows {self.shape.seed}")
@@ -91,6 +93,8 @@ class Run:
             self._calm()
             self.seconds = time.monotonic() - began
         self.scales.weigh()
+        with suppress(DBAPIError):  # that it cannot be reached is said elsewhere
+            self.pauses = self.house.deps.db.run(lambda session: pauses(session, self.diary.entries))
         if not self.house.traps.places():
             self.problems.append("no worker told which places of the code it crosses, so that no trap could be set")
 

@@ -69,6 +69,7 @@ def figures(run: Run, found: Found | None, evidence: str, folder: Path) -> Resul
         "blows": len(run.diary.entries),
         "struck": dict(sorted(run.struck.items())),
         "weighings": run.scales.count,
+        "pauses": run.pauses,
         "scenes": found.scenes if found else sum(run.films.values()),
         "done": found.done if found else 0,
         "orders": found.orders if found else 0,
@@ -101,6 +102,9 @@ def table(result: Result) -> Iterator[str]:
         yield f"      {count} x {reason}"
     if told["difference"]:
         yield _row("ledger minus bill, US dollars", f"{float(told['difference']):.2f}")
+    if told["pauses"]:
+        kind = max(told["pauses"], key=told["pauses"].__getitem__)
+        yield _row(f"longest from a blow to the next move ({kind}), s", f"{told['pauses'][kind]:.1f}")
     for name, words in ROWS.items():
         some = told["wrong"][name]
         yield _row(words, len(some))

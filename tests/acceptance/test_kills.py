@@ -24,6 +24,7 @@ from scripts.chaos_runs.run import Run
 from scripts.chaos_runs.table import evidence
 
 FILM = Shape(scenes=8, candidates=1, seed=1)
+BACK = 30.0  # seconds in which work must go on after a blow, the server's own way back included
 SECONDS = 240.0  # in which a film must be done, whatever happens
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 60)]
@@ -51,6 +52,7 @@ def made(house: House, folder: Path, blows: dict[str, Blow], *, pace: float, mos
     assert not unexplained and not run.scales.wrong, run.scales.wrong
     assert found.done == FILM.scenes and found.orders >= FILM.scenes and found.open == 0
     assert run.struck or not blows, "the moment did not come, and nothing was done"
+    assert max(run.pauses.values(), default=0.0) <= BACK, run.pauses
     return run
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,7 @@ from vidpipe.db import migrate, money, projects, record
 from vidpipe.db.engine import Database
 from vidpipe.db.leases import claim, park
 from vidpipe.db.models import Attempt, GenerationCandidate, LedgerEntry, Project, Scene, Take, Transition
-from vidpipe.db.transitions import advance, advance_many
+from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.states import Entity, SceneState, TakeState
 from vidpipe.errors import SetupError, Stale, TransactionOpen
 from vidpipe.pipeline.deps import Deps
@@ -56,6 +57,30 @@ def test_a_move_writes_the_state_and_its_trail_together(deps: Deps, scene: Scene
         row = last.scalars().first()
         assert row is not None
         assert (row.from_state, row.to_state, row.event, row.reason) == ("waiting", "generating", "started", "its turn")
+
+
+def test_a_time_is_told_as_how_much_later_than_now_by_the_databases_clock(deps: Deps, scene: Scene) -> None:
+    hour = timedelta(hours=1)
+    with deps.db.transaction() as session:
+        advance(session, scene, "started", started_at=NOW, due_at=hour)
+    with deps.db.transaction() as session:
+        found = session.get_one(Scene, scene.id)
+        now = session.execute(select(func.clock_timestamp())).scalar_one()
+        assert found.started_at is not None and found.due_at is not None
+        assert now - timedelta(minutes=1) < found.started_at <= now
+        assert hour - timedelta(seconds=1) < found.due_at - found.started_at < hour + timedelta(seconds=1)
+
+
+def test_moves_of_other_shapes_do_not_share_a_statement(deps: Deps, scene: Scene) -> None:
+    with deps.db.transaction() as session:
+        advance(session, scene, "started", note="one", round=1)
+        moved = session.execute(select(Scene.note, Scene.round, Scene.sent_at.is_not(None)).where(Scene.id == scene.id))
+        assert moved.one() == ("one", 1, True)
+        take, other = take_of(session, scene), take_of(session, scene, 2)
+        advance(session, take, "submit_began", tries=2)
+        advance(session, other, "submit_began", sent=False)
+        rows = session.execute(select(Take.tries, Take.sent_at.is_not(None)).order_by(Take.slot)).all()
+        assert [tuple(row) for row in rows] == [(2, True), (0, False)]
 
 
 def test_a_row_that_moved_on_is_stale(deps: Deps, scene: Scene) -> None:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, String, cast, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from vidpipe.db import money, projects
 from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Scene, Take
@@ -123,10 +122,6 @@ def _named(session: Session, words: str) -> _Bought:
     if len({one.purchase.id for one in fits}) > 1:
         raise UserError(f"{words!r} fits several orders", remedy="Give more of it.")
     return fits[0] if len(fits) == 1 else _that_cost(session, fits)
-
-
-def _begins(column: InstrumentedAttribute[UUID], words: str) -> ColumnElement[bool]:
-    return cast(column, String).startswith(words.lower(), autoescape=True)
 
 
 def _that_cost(session: Session, fits: Sequence[_Bought]) -> _Bought:
