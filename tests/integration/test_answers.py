@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from vidpipe.db import lanes, money, projects
 from vidpipe.db.models import Scene, Take
 from vidpipe.domain.requests import Pending, VideoRequest
 from vidpipe.domain.states import ProjectState, TakeState
-from vidpipe.errors import Transient, Uncertain
+from vidpipe.errors import SetupError, Transient, Uncertain
 from vidpipe.pipeline import control, uncertain
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.enroll import enroll
@@ -60,6 +61,30 @@ def test_what_never_ended_is_not_taken_for_lost_though_its_service_can_be_asked(
     assert {fresh(eager, take).state for take in ended} == {TakeState.UNCERTAIN}
     assert len(uncertain.listed(eager)) == len(ended) == len(service.orders)
     assert eager.db.run(lambda session: money.spent(session, film)).open == len(ended) * PRICE
+
+
+def test_a_take_at_a_service_that_was_taken_out_of_the_settings_ends_in_its_time(eager: Deps, tick: Tick) -> None:
+    service, other = Askable(), Askable(name="other")
+    employ(eager, service, other, timeout_seconds=0.5, cheaper="")
+    service.on_poll = lambda operation: Pending(retry_in=0.05)
+    film = begin(eager, fallback="other/procedural-1")
+    wait(tick, lambda: service.orders, "the order")
+    left = {name: facts for name, facts in eager.settings.services.items() if name != service.name}
+    eager.settings, eager.opener = replace(eager.settings, services=left), gone(other)
+    eager.__dict__.update(_services={}, _catalogue=None)
+    wait(tick, lambda: film_of(eager, film).state == ProjectState.DONE, "the film to be done by the other")
+    (ended,) = [take for take in takes_of(eager, film) if take.service == service.name]
+    assert ended.state == TakeState.OVERDUE and len(service.orders) == 1 and len(other.orders) == 1
+    assert eager.db.run(lambda session: money.spent(session, film)).open == PRICE, "it may still be billed"
+
+
+def gone(other: Askable) -> Callable[..., Askable]:
+    def open_(name: str, *_: object) -> Askable:
+        if name != other.name:
+            raise SetupError(f"there is no service {name!r}.")
+        return other
+
+    return open_
 
 
 def test_a_service_that_cannot_be_told_to_stop_is_asked_how_it_is_doing_all_the_same(eager: Deps, tick: Tick) -> None:

@@ -7,6 +7,7 @@ at its end. Children are settled in one transaction, the scene in the next, the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -149,6 +150,8 @@ def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
     decision = decide(take_facts(session, scene), candidate_facts(session, scene), bounds)
     if isinstance(decision, GiveUp) and lacks:
         decision = GiveUp(f"{decision.reason}; {lacks}", decision.leave_out)
+    if isinstance(decision, Buy):
+        decision = _buyable(deps, decision, fallback)
     return _apply(session, deps, scene, decision)
 
 
@@ -168,6 +171,18 @@ def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Re
             return (Ref(Entity.PROJECT, scene.project_id),)
         case _:
             return ()
+
+
+def _buyable(deps: Deps, wanted: Buy, fallback: str) -> Buy:
+    """What to buy where its model is not set up here any more: the fallback's. Raises SetupError where there is none."""
+    service, _, model = wanted.service.partition("/")
+    try:
+        deps.capabilities(service, model)
+    except SetupError as error:
+        if not fallback or fallback == wanted.service:
+            raise
+        return replace(wanted, service=fallback, why=f"{error.message} {fallback} is asked instead")
+    return wanted
 
 
 def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why: str) -> Refs:

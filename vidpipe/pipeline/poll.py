@@ -29,7 +29,7 @@ from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.requests import Delivered, Pending
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import CandidateState, Entity, TakeState
-from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, VidpipeError
+from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, VidpipeError
 from vidpipe.logs import told
 from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
@@ -137,6 +137,8 @@ async def _ask_one(deps: Deps, take: DueTake) -> Answer:
         return Transient(f"{take.service} did not answer within {timeout:g} s")
     except ServiceError as error:
         return error
+    except VidpipeError as error:  # it cannot be asked as it is set up, or is not set up any more
+        return ServiceError(error.message)
     except Exception as error:
         # One answer that nobody foresaw holds up no other; asked again until its deadline.
         log.exception("%s could not be asked about %s", take.service, take.operation)
@@ -289,7 +291,10 @@ def _is_late(deps: Deps, take: DueTake) -> bool:
         return False
     if take.state != TakeState.OVERDUE:
         return True
-    kept = deps.capabilities(take.service, take.model).kept_seconds
+    try:
+        kept = deps.capabilities(take.service, take.model).kept_seconds
+    except SetupError:  # it is not in the settings any more: it may be again
+        return False
     return take.asked_at > take.deadline_at + timedelta(seconds=kept)
 
 

@@ -22,7 +22,15 @@ from sqlalchemy.orm import Session
 from vidpipe import telemetry
 from vidpipe.db import projects, record, scenes
 from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
-from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import (
+    SCENE_ENDED,
+    TAKE_AT_SERVICE,
+    TAKE_LIVE,
+    CandidateState,
+    ProjectState,
+    SceneState,
+    TakeState,
+)
 from vidpipe.errors import StorageError
 from vidpipe.pipeline import restored
 from vidpipe.pipeline.deps import Deps
@@ -46,7 +54,8 @@ def sweep(deps: Deps, epoch: str, backlog: float = 0.0) -> Refs:
     _look_at_the_journal(deps)
     at = deps.db.run(lambda session: session.execute(select(func.clock_timestamp())).scalar_one())
     look = _Look(at, timing, backlog)
-    overdue = deps.db.run(lambda session: _overdue(session, look, epoch))
+    services = list(deps.settings.services)
+    overdue = deps.db.run(lambda session: _overdue(session, look, epoch, services))
     for ref, why in overdue:
         telemetry.resent(str(ref.entity), why)
     refs = [ref for ref, _ in overdue]
@@ -74,15 +83,17 @@ class _Look:
     backlog: float  # seconds
 
 
-def _overdue(session: Session, look: _Look, epoch: str) -> list[tuple[Ref, str]]:
-    """Each row that is overdue, and why it is sent."""
+def _overdue(session: Session, look: _Look, epoch: str, services: Sequence[str]) -> list[tuple[Ref, str]]:
+    """Each row that is overdue, and why it is sent; `services` are those that have a wave."""
     database = session.execute(select(func.pg_postmaster_start_time())).scalar_one()
     at = look.at
     changed = max(_sign(session, "broker", epoch, at), _sign(session, "database", database.isoformat(), at))
     _sign(session, "tick", None, at)
     found: list[tuple[Ref, str]] = []
-    for model, which in KINDS:
-        rows = _resend(session, model, which(), look, changed)
+    kinds: list[tuple[type[Workable], Any]] = [(model, which()) for model, which in KINDS]
+    kinds.append((Take, _unattended(services)))
+    for model, which in kinds:
+        rows = _resend(session, model, which, look, changed)
         found += [(Ref(model.entity, row_id), why) for row_id, why in rows]
     return found
 
@@ -189,6 +200,11 @@ def _takes() -> ColumnElement[bool]:
     at_work = Take.state.in_([str(TakeState.SUBMITTING), str(TakeState.CANCELLING)])
     unclear = and_(Take.state == str(TakeState.UNCERTAIN), Take.due_at.is_not(None))
     return or_(queued, at_work, unclear)
+
+
+def _unattended(services: Sequence[str]) -> ColumnElement[bool]:
+    """Takes at a service that was taken out of the settings: no wave asks about them, and their time must end too."""
+    return and_(Take.state.in_([str(state) for state in TAKE_AT_SERVICE]), Take.service.not_in(services))
 
 
 def _candidates() -> ColumnElement[bool]:
