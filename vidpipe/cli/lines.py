@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from vidpipe.cli import show
 from vidpipe.domain.states import ProjectState, SceneState
@@ -40,15 +40,10 @@ def tick_words(film: FilmStatus) -> str:
     return f"no tick is running{since}: nothing will move until workers and beat do"
 
 
-class PlainView:
-    """Lines for a log or a pipe."""
+class View:
+    """Something that shows a film while the block lasts."""
 
-    def __init__(self) -> None:
-        self._film: FilmStatus | None = None
-        self._began = time.monotonic()
-        self._words = ""
-
-    def __enter__(self) -> PlainView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -58,6 +53,15 @@ class PlainView:
 
     def close(self) -> None:
         """Nothing is held back."""
+
+
+class PlainView(View):
+    """Lines for a log or a pipe."""
+
+    def __init__(self) -> None:
+        self._film: FilmStatus | None = None
+        self._began = time.monotonic()
+        self._words = ""
 
     def step(self, words: str) -> None:
         """Something that happens beside the scenes; said once while it lasts."""
@@ -99,24 +103,13 @@ class PlainView:
         show.say(f"{show.clock(time.monotonic() - self._began):>5}  {show.clean(words)}")
 
 
-class JsonView:
+class JsonView(View):
     """One JSON object a line: `event` is step, film or away; the last one, end or error, is the command's."""
 
     def __init__(self, put: Callable[[Any], None] = show.line) -> None:
         self._put = put
         self._last: Any = None
         self._away = False  # told once while it lasts
-
-    def __enter__(self) -> JsonView:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing is held back."""
 
     def step(self, words: str) -> None:
         """Something that happens beside the scenes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from types import TracebackType
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vidpipe.cli import show
-from vidpipe.cli.lines import TICK_PATIENCE, film_state, tick_words
+from vidpipe.cli.lines import TICK_PATIENCE, View, film_state, tick_words
 from vidpipe.domain.states import ProjectState, SceneState
 from vidpipe.pipeline.overview import FilmStatus, SceneStatus
 from vidpipe.runner import Progress
@@ -38,7 +38,7 @@ _LOOK = {
 _CELLS = {SceneState.WAITING: "░", SceneState.DONE: "█", SceneState.BLOCKED: "█"}
 
 
-class LiveView:
+class LiveView(View):
     """Redraws by itself; `show` and `step` only hand it what is new."""
 
     def __init__(self, console: Console) -> None:
@@ -52,14 +52,9 @@ class LiveView:
             console=console, get_renderable=self._picture, refresh_per_second=_REFRESH, vertical_overflow="crop"
         )
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> Self:
         self._live.start()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the last picture on the terminal."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vidpipe import boundary
 from vidpipe.db.engine import Database
 from vidpipe.db.lanes import Limits
 from vidpipe.db.leases import LeaseKeeper
@@ -88,7 +87,5 @@ class Deps:
 
 def open_deps(settings: Settings, worker: str, *, pool_size: int = 10) -> Deps:
     """The dependencies of this process."""
-    if settings.crossings is not None:
-        boundary.arm(settings.crossings, settings.die_at)
     db = Database(settings.database_url, pool_size=pool_size)
     return Deps(settings, db, open_storage(settings), LeaseKeeper(db, settings.timing), worker)

@@ -174,7 +174,7 @@ def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Re
 
 
 def _buyable(deps: Deps, wanted: Buy, fallback: str) -> Buy:
-    """What to buy where its model is not set up here any more: the fallback's. Raises SetupError where there is none."""
+    """What to buy where its model is not set up here any more: the fallback's. Raises SetupError without one."""
     service, _, model = wanted.service.partition("/")
     try:
         deps.capabilities(service, model)
