@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from minio import Minio
+
 from tests.waiting import until
 from vidpipe.cluster import seaweed
 from vidpipe.cluster.layout import BUCKET, Layout
@@ -89,3 +91,10 @@ def empty(store: S3Storage) -> None:
         store.delete(entry.key)
     for leftover in list(store.leftovers()):
         store.drop(leftover)
+
+
+def as_minio(address: Address) -> Minio:
+    """The server's own client, for what vidpipe never does."""
+    return Minio(
+        address.endpoint, address.access_key, address.secret_key, secure=False, region=address.region
+    )  # fmt: skip

@@ -1,9 +1,11 @@
-"""The whole route in this process: Celery's tasks run where they are sent, without a broker."""
+"""The whole route in this process, where tasks run as they are sent, without a broker; a line to the object store."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from tasks import base
 from tasks.app import app
 from tasks.route import send
+from tests.meddler import Meddler, meddler
+from tests.object_store import ObjectStore
+from tests.scripted import Scripted
 from tests.waiting import until
 from vidpipe.db import projects
 from vidpipe.db.models import Project
@@ -18,6 +23,7 @@ from vidpipe.domain.states import ProjectState
 from vidpipe.pipeline import poll
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.sweep import sweep
+from vidpipe.storage.s3 import S3Storage
 
 AT_REST = {ProjectState.DONE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.WAITING, ProjectState.PAUSED}
 SEEDS = 6  # films of chance that the suite plays; --seeds N plays more
@@ -60,6 +66,43 @@ def play(eager: Deps, tick: Callable[[], None]) -> Callable[[UUID], Project]:
         return found
 
     return until_at_rest
+
+
+@pytest.fixture
+def service(eager: Deps) -> Iterator[Scripted]:
+    """The only service of this test."""
+    found = Scripted()
+    eager.opener = lambda *_: found
+    yield found
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """What the object store takes for one: ten thousand bytes, in one part."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(bytes(range(250)) * 40)
+    return path
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """Three parts."""
+    path = tmp_path / "large.mp4"
+    path.write_bytes(b"".join(bytes([number]) * 1_000_000 for number in range(20)))
+    return path
+
+
+@pytest.fixture
+def between(object_server: ObjectStore, bucket: S3Storage) -> Iterator[Meddler]:
+    """Somebody on the line to the store."""
+    with meddler(object_server.address.endpoint) as found:
+        yield found
+
+
+@pytest.fixture
+def meddled(between: Meddler, object_server: ObjectStore, tmp_path: Path) -> S3Storage:
+    """The store, reached through them."""
+    return S3Storage(replace(object_server.address, endpoint=between.address), tmp_path / "work", seconds=5)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
