@@ -5,24 +5,19 @@ model, the media store) names itself with `slow()`. Meeting both at once raises,
 held across a network call is how pipelines stand still.
 
 Each commit, slow call and send is crossed twice, before and after, and at every crossing a process may die without
-harm. To prove that, `arm` has the crossings of the pipeline and its tasks recorded, and the process killed at one
-of them. Only `vidpipe.settings` can ask for it, by two variables and a file that is there already; without them a
-crossing is one look at a variable.
+harm. To prove that, whoever starts a process (tests and scripts/chaos, nobody else) can have it tell of the crossings
+of the pipeline and its tasks, and kill it at one of them: `watch_with`. Without that a crossing is one look at a
+variable. Its name is MODULE.FUNCTION@LINE:before or :after, for example `pipeline.submit._work@73:after`.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ContextDecorator, contextmanager, nullcontext
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
 from functools import wraps
-from pathlib import Path
 from types import FrameType
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -106,25 +101,6 @@ _NOTHING = nullcontext()
 _NAMED = ("vidpipe.pipeline.", "vidpipe.db.leases", "tasks.")
 
 
-@dataclass
-class _Watch:
-    """Writes crossings down, and ends this process at one."""
-
-    record: Path
-    name: str  # of the crossing to die at; empty: none
-    times: int
-    seen: Counter[str] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def cross(self, name: str) -> None:
-        with self.lock, self.record.open("a", encoding="utf-8") as file:
-            file.write(f"{name}\n")
-            file.flush()
-            self.seen[name] += 1
-            if name == self.name and self.seen[name] == self.times:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
 class Watch(Protocol):
     """Who is told of crossings."""
 
@@ -139,16 +115,6 @@ def watch_with(watch: Watch) -> None:
     """From now on tell `watch` of every crossing of this process."""
     global _watch
     _watch = watch
-
-
-def arm(record: Path, die_at: str = "") -> None:
-    """From now on write every crossing's name to `record`, and die at one: NAME, or NAME:N for the N-th of that name.
-
-    A name is MODULE.FUNCTION@LINE:before or :after, for example `pipeline.submit._work@73:after`.
-    """
-    name, _, number = die_at.rpartition(":")
-    times = int(number) if number.isdecimal() else 1
-    watch_with(_Watch(record, name if number.isdecimal() else die_at, times))
 
 
 def cross(place: str, side: str) -> None:

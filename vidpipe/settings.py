@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,6 @@ class Settings:
     metrics_port: int | None = None  # where a worker shows its figures; 0: a free one, told in its log; None: nowhere
     metrics_host: str = "127.0.0.1"
     metrics_folder: Path | None = None  # of a worker that forks: what its children count; nobody else's
-    crossings: Path | None = None  # tests alone: where this process writes down what it crosses (vidpipe.boundary)
-    die_at: str = ""  # and the crossing at which it kills itself
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -145,24 +143,7 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, h
         options.pop("s3_credentials", None)  # they are of the server that the settings named
     options = merge(options, _from_environment(env))
     services = merge(services, {"services": options.pop("services", {})})
-    return replace(_settings(home, options, services), **_crossings(env))
-
-
-def _crossings(env: Mapping[str, str]) -> dict[str, Any]:
-    """A test's wish that this process dies at a crossing. No file of settings can say so, and neither can one variable.
-
-    It takes both of them, and a file that was made before: whoever sets one of them by accident is told at the start.
-    """
-    record, die_at = env.get("VIDPIPE_CROSSINGS", ""), env.get("VIDPIPE_DIE_AT", "")
-    if not record and not die_at:
-        return {}
-    if not Path(record).is_file():
-        raise SetupError(
-            "VIDPIPE_DIE_AT and VIDPIPE_CROSSINGS are for tests: they have a process kill itself, and write down what"
-            f" it crosses to a file that is there already; {record or 'none'} is not",
-            remedy="Unset both.",
-        )
-    return {"crossings": Path(record).absolute(), "die_at": die_at}
+    return _settings(home, options, services)
 
 
 def _cluster_note(path: Path) -> dict[str, Any]:

@@ -135,6 +135,14 @@ class House:
         with closing(sqlite3.connect(self.home / _folder(service) / "service.sqlite3", timeout=10)) as books, books:
             books.execute("update operations set ready_at = accepted where state = 'working'")
 
+    def correct_the_bill(self, service: str, by: Decimal) -> str:
+        """A service finds that its latest clip cost `by` US dollars more; the operation's name."""
+        with closing(sqlite3.connect(self.home / _folder(service) / "service.sqlite3", timeout=10)) as books, books:
+            latest = "select id, operation, amount from bill order by id desc limit 1"
+            line, operation, amount = books.execute(latest).fetchone()
+            books.execute("update bill set amount = ? where id = ?", (str(Decimal(amount) + by), line))
+        return str(operation)
+
     def heal(self) -> None:
         """No fault waits any more, and both services run."""
         for service in (ASKED, MUTE):

@@ -7,7 +7,7 @@ when it is crossed: `pipeline.submit._work@73`. What counts is found by what is 
     a service           submit, poll, fetch, find, cancel of what `deps.service(...)` gave
     the media store     any method of what is called `storage`
     slow media work     any function of vidpipe.media that is marked @slow
-    a send              follow(...), apply_async(...)
+    a send              follow(...), apply_async(...); by the line of the `with crossing():` that it is within
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class _Reader(ast.NodeVisitor):
         self._tree = ast.parse(path.read_text(encoding="utf-8"))
         self._slow = _imported(self._tree) & slow_media()
         self._within: list[str] = []
+        self._crossing: int | None = None  # the line of the `with crossing():` that is being read
         self._found: list[str] = []
 
     def places(self) -> list[str]:
@@ -50,9 +51,16 @@ class _Reader(ast.NodeVisitor):
 
     visit_AsyncFunctionDef = visit_ClassDef = visit_FunctionDef
 
+    def visit_With(self, node: ast.With) -> None:
+        lines = (item.context_expr.lineno for item in node.items if _last_name(item.context_expr) == "crossing")
+        outside, self._crossing = self._crossing, next(lines, self._crossing)
+        self.generic_visit(node)
+        self._crossing = outside
+
     def visit_Call(self, node: ast.Call) -> None:
         if self._counts(node.func):
-            self._found.append(f"{self._module}.{'.'.join(self._within)}@{node.func.end_lineno}")
+            sent = _last_name(node.func) in SENDS and self._crossing
+            self._found.append(f"{self._module}.{'.'.join(self._within)}@{sent or node.func.end_lineno}")
         self.generic_visit(node)
 
     def _counts(self, func: ast.expr) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from tests.kills import processes
 from tests.kills.acts import Command, Scenario, Seen, Then, Until
 from tests.kills.house import ASKED, MUTE, Billed, House
+from tests.kills.watch import Fate
 from tests.waiting import until
 from vidpipe.db import projects
 from vidpipe.db.models import Project
@@ -26,7 +28,8 @@ from vidpipe.pipeline import uncertain
 from vidpipe.pipeline.deps import Deps, open_deps
 from vidpipe.settings import Settings, load
 
-PATIENCE = 90.0  # seconds for one act
+PATIENCE = 60.0  # seconds for one act
+TICK = 0.1  # seconds
 # Short, so that what waits for a pause is over soon. What a dead worker held is freed at once: see `an_hour_passes`.
 TIMING = {
     "lease": 4.0, "heartbeat": 1.0, "call_timeout": 10.0, "poll_timeout": 5.0, "resend_after": 0.3, "backoff": 0.05,
@@ -41,22 +44,22 @@ _UNREST = " OR ".join(
         "EXISTS (SELECT FROM attempts WHERE outcome IN ('open', 'unclear'))",
     ]
 )
-_DEADLY = ("VIDPIPE_CROSSINGS", "VIDPIPE_DIE_AT")
 _AT_REST = (ProjectState.DONE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.WAITING)
+_ON_ITS_WAY = "EXISTS (SELECT FROM takes WHERE state IN ('queued', 'submitting', 'submitted', 'delivered'))"
 
 
 class Play:
-    """One film of a scenario. `die_at` names crossings: a process dies at the first, the next one at the second..."""
+    """One film of a scenario. `die_at` names crossings: at each of them one process dies, if one comes there."""
 
-    def __init__(self, house: House, scenario: Scenario, folder: Path, die_at: Sequence[str] = ()) -> None:
+    def __init__(self, house: House, scenario: Scenario, folder: Path, die_at: Iterable[str] = ()) -> None:
         self.house, self.scenario, self.folder = house, scenario, folder
-        self.deaths: list[str] = []
-        self._die_at = list(die_at)
+        self._die_at = frozenset(die_at)
         self._mark = house.mark()
+        self._next_tick = 0.0
         self._worker: ForkServerProcess | None = None
         self._databases = [house.fresh_database()]
         (folder / "home").mkdir(parents=True)
-        self.crossings.touch()
+        self._crossings, self._deaths = folder / "crossings", folder / "deaths"
         timing = {**TIMING, **scenario.timing}
         (folder / "timing.yaml").write_text(yaml.safe_dump({"timing": timing}), encoding="utf-8")
         self.deps = self._open()
@@ -68,13 +71,18 @@ class Play:
 
     @property
     def settings(self) -> Settings:
-        """As its processes have them, but for what has them die."""
-        return load({key: value for key, value in self._environ().items() if key not in _DEADLY})
+        """As its processes have them."""
+        return load(self._environ())
 
     @property
-    def crossings(self) -> Path:
-        """Where its processes write down what they cross."""
-        return self.folder / "crossings"
+    def crossed(self) -> list[str]:
+        """What its processes have crossed, each crossing once, in the order of the first time."""
+        return list(dict.fromkeys(_lines(self._crossings)))
+
+    @property
+    def deaths(self) -> list[str]:
+        """Where its processes died, in order."""
+        return [line.partition(" ")[2] for line in _lines(self._deaths)]
 
     @property
     def log(self) -> Path:
@@ -94,7 +102,7 @@ class Play:
     def evidence(self) -> str:
         """For people: who died where, and what was said last."""
         said = self.log.read_text(encoding="utf-8")[-6000:] if self.log.exists() else ""
-        return f"{self.scenario.name}: died at {self.deaths or 'no place'}, of {self._die_at}\n{said}"
+        return f"{self.scenario.name}: died at {self.deaths or 'no place'}, of {sorted(self._die_at)}\n{said}"
 
     # The way of it
 
@@ -120,12 +128,19 @@ class Play:
         again = bool(self.deaths)
         while True:
             process = processes.start(
-                processes.person, self._environ(), self.log, self.scenario.name, number, self.folder, again
+                processes.person,
+                self._environ(),
+                self.log,
+                self._fate(),
+                self.scenario.name,
+                number,
+                self.folder,
+                again,
             )
             process.join(PATIENCE)
             if not self._has_died(process):
                 return
-            again = True
+            again = True  # nothing of a person's is held or on its way: nobody has to wait for it
 
     def wait(self, what: str, seen: Seen, *, resting: bool = True, ticking: bool = True) -> None:
         """Work and tick until that is seen; with `resting`, or the film is at rest after a kill."""
@@ -142,14 +157,19 @@ class Play:
         film = self.film(session)
         if film is None:
             return None
-        return seen(session, film) or (resting and self.deaths and film.state in _AT_REST)
+        return seen(session, film) or (resting and self.deaths and self._rests(session, film))
+
+    def _rests(self, session: Session, film: Project) -> bool:
+        going = session.execute(text(f"SELECT {_ON_ITS_WAY}")).scalar_one()
+        return film.state in _AT_REST and not going
 
     def tick(self) -> None:
-        """One beat, where the one before it was heard."""
+        """One beat, where it is time for it and the one before it was heard."""
+        if time.monotonic() < self._next_tick or self._line.default_channel.client.llen("tick"):
+            return
+        self._next_tick = time.monotonic() + TICK
         if self.deaths:
             self._answer_for_the_mute()
-        if self._line.default_channel.client.llen("tick"):
-            return
         self._app.send_task("sweep", queue="tick")
         for service in (ASKED, MUTE, "footage"):
             self._app.send_task("wave", args=(service,), queue="tick")
@@ -175,29 +195,34 @@ class Play:
     def _have_worker(self) -> None:
         if self._worker is not None and self._worker.is_alive():
             return
-        if self._worker is not None and not self._has_died(self._worker):
-            raise AssertionError(f"a worker ended by itself\n{self.evidence()}")
-        self._worker = processes.start(processes.worker, self._environ(), self.log)
+        if self._worker is not None:
+            assert self._has_died(self._worker), f"a worker ended by itself\n{self.evidence()}"
+            self._pick_up()
+        self._worker = processes.start(processes.worker, self._environ(), self.log, self._fate())
 
     def _has_died(self, process: ForkServerProcess) -> bool:
-        """Whether it was killed at the crossing where it was meant to be; raises AssertionError for any other end."""
-        code = process.exitcode
-        if code == 0:
+        """Whether it was killed where it was meant to be; raises AssertionError for any end that was not meant."""
+        if process.exitcode == 0:
             return False
-        last = self.crossings.read_text(encoding="utf-8").splitlines()[-1:]
-        meant = self._die_at[len(self.deaths)].removesuffix(":1") if len(self.deaths) < len(self._die_at) else None
-        assert code == -signal.SIGKILL and last == [meant], f"ended with {code} at {last}\n{self.evidence()}"
-        self.deaths.append(last[0])
+        meant = any(line.startswith(f"{process.pid} ") for line in _lines(self._deaths))
+        assert meant and process.exitcode == -signal.SIGKILL, f"ended with {process.exitcode}\n{self.evidence()}"
+        return True
+
+    def _pick_up(self) -> None:
+        """What a dead worker held is free for the next one."""
         self.an_hour_passes()
         self._deliver_again()
-        return True
+
+    def _fate(self) -> Fate:
+        return Fate(self._crossings, self._deaths, self._die_at.difference(self.deaths))
 
     def ask_worker_to_stop(self) -> None:
         """As its operator does; it may be killed while it obeys."""
         if self._worker is not None:
             self._worker.terminate()
             self._worker.join(PATIENCE)
-            self._has_died(self._worker)
+            if self._has_died(self._worker):
+                self._pick_up()
             self._worker = None
 
     def stop_worker(self) -> None:
@@ -266,7 +291,7 @@ class Play:
 
     def _environ(self) -> dict[str, str]:
         given = self.house.settings
-        environ = {
+        return {
             "PATH": os.environ.get("PATH", ""),
             "VIDPIPE_HOME": str(self.folder / "home"),
             "VIDPIPE_CONFIG": str(self.folder / "timing.yaml"),
@@ -276,8 +301,8 @@ class Play:
             "VIDPIPE_SERVICE_URLS": json.dumps(given["service_urls"]),
             "VIDPIPE_SERVICES": json.dumps(given["services"]),
             "VIDPIPE_STORAGE_ROOT": str(self.folder / "media"),
-            "VIDPIPE_CROSSINGS": str(self.crossings),
         }
-        if len(self.deaths) < len(self._die_at):
-            environ["VIDPIPE_DIE_AT"] = self._die_at[len(self.deaths)]
-        return environ
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

@@ -1,5 +1,5 @@
-"""The processes that are killed: a Celery worker, and a person's command. Both are forked from a server that has done
-the imports, and read their settings from an environment, as any process of vidpipe does."""
+"""The processes that kill themselves: a Celery worker, and a person's command. Both are forked from a server that has
+done the imports, and read their settings from an environment, as any process of vidpipe does."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-_WARM = (
-    "celery.apps.worker", "celery.backends.redis", "celery.concurrency.solo", "kombu.transport.redis",
-    "prometheus_client", "vidpipe.heartbeat", "vidpipe.pipeline.deps", "vidpipe.pipeline.score",
-    "vidpipe.pipeline.stitch", "vidpipe.pipeline.submit", "vidpipe.pipeline.sweep", "tests.kills.scenarios",
-)  # fmt: skip
+from tests.kills.watch import Fate, Watch
+from vidpipe import boundary
+
 QUEUES = ("io", "gpu", "tick")
 
 
 @cache
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(_WARM))
+    context.set_forkserver_preload(["tests.kills.warm"])
     return context
 
 
-def start(target: Callable[..., None], environ: Mapping[str, str], log: Path, *args: Any) -> ForkServerProcess:
-    """A process that runs `target(*args)` with that environment; what it says goes to `log`."""
-    process = _context().Process(target=_run, args=(target, dict(environ), log, args), daemon=True)
+def start(
+    target: Callable[..., None], environ: Mapping[str, str], log: Path, fate: Fate, *args: Any
+) -> ForkServerProcess:
+    """A process that runs `target(*args)` with that environment and fate; what it says goes to `log`."""
+    process = _context().Process(target=_run, args=(target, dict(environ), log, fate, args), daemon=True)
     process.start()
     return process
 
 
-def _run(target: Callable[..., None], environ: dict[str, str], log: Path, args: tuple[Any, ...]) -> None:
+def _run(target: Callable[..., None], environ: dict[str, str], log: Path, fate: Fate, args: tuple[Any, ...]) -> None:
     os.environ.clear()
     os.environ.update(environ)
+    boundary.watch_with(Watch(fate))
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(said, stream)
