@@ -17,7 +17,14 @@ def make_app(settings: Settings) -> Celery:
     """An app for these settings."""
     celery = Celery("vidpipe", broker=settings.broker_url, backend=settings.broker_url)
     celery.conf.update(read_yaml(config_file("celery.yaml")))
-    celery.conf.imports = ("tasks.route", "tasks.ticks", "tasks.heartbeat", "tasks.metrics", "tasks.stopping")
+    celery.conf.imports = (
+        "tasks.route",
+        "tasks.ticks",
+        "tasks.heartbeat",
+        "tasks.metrics",
+        "tasks.stopping",
+        "tasks.events",
+    )
     celery.conf.beat_schedule = _schedule(settings)
     return celery
 

@@ -9,13 +9,14 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
 
 from tests.paid import PRICE, YES, Askable, Service, employ
 from tests.scripted import film_of, fresh
 from tests.stories import story
 from tests.waiting import until
 from vidpipe.db import money, projects
-from vidpipe.db.models import Attempt, Project, Scene, Take
+from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
 from vidpipe.domain.requests import Delivered, Pending, VideoRequest
 from vidpipe.domain.states import ProjectState, SceneState, TakeState
 from vidpipe.errors import Broken, Refused, Transient, Uncertain, Unconfirmed, UserError
@@ -42,7 +43,14 @@ def takes_of(deps: Deps, project_id: UUID) -> list[Take]:
 
 
 def balance(deps: Deps, project_id: UUID) -> money.Balance:
-    return deps.db.run(lambda session: money.spent(session, project_id))
+    """What the film has cost; `spent` sums up in a way of its own, and must always say what the orders say."""
+
+    def ask(session: Session) -> tuple[money.Balance, money.Balance]:
+        return money.spent(session, project_id), money.balance(session, Purchase.project_id == project_id)
+
+    quick, exact = deps.db.run(ask)
+    assert quick == exact
+    return quick
 
 
 def wait(tick: Tick, condition: Callable[[], object], what: str) -> None:
