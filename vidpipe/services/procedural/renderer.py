@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -111,10 +112,22 @@ def _read_jobs(jobs: queue.Queue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
+def _stand_back() -> None:
+    """Leave the processor to whoever makes films of the clips.
+
+    Where Linux groups processes by session (sched(7), autogroup), niceness counts inside of the group alone: so this is
+    one of its own, and the whole of it is nice.
+    """
+    os.nice(NICE)
+    with suppress(OSError):
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(NICE), encoding="ascii")
+
+
 def main(argv: list[str] | None = None) -> None:
     """Work until standard input ends."""
     argparse.ArgumentParser(description=__doc__).parse_args(argv)
-    os.nice(NICE)
+    _stand_back()
     for name in (signal.SIGINT, signal.SIGTERM):  # the server ends its renderers by closing their input
         signal.signal(name, signal.SIG_IGN)
     jobs: queue.Queue[dict[str, Any]] = queue.Queue()
