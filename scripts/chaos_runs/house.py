@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import threading
@@ -19,6 +18,7 @@ import psutil
 from sqlalchemy.exc import DBAPIError
 
 from scripts.chaos_runs import terms
+from scripts.chaos_runs.left import belonging
 from scripts.chaos_runs.traps import Traps
 from vidpipe.cluster import ClusterOptions, Handle, lock, note, reaper, start
 from vidpipe.cluster.layout import note_path
@@ -182,19 +182,8 @@ class House:
         return json.loads(found) if answer.status < 300 else None
 
     def belonging(self) -> dict[int, str]:
-        """Every living process of this home, by its environment, its title or its arguments."""
-        sign = f"VIDPIPE_HOME={self.home}\0".encode()
-        sockets = Path(note.read(note_path(self.home)).get("sockets", "/none")).name
-        found = {}
-        for pid in reaper.all_processes():
-            words = reaper.command_line(pid)
-            try:
-                marked = sign in Path(f"/proc/{pid}/environ").read_bytes()
-            except OSError:  # gone, or not ours to look at
-                marked = False
-            if pid != os.getpid() and (marked or str(self.home) in words or words.startswith(f"postgres: {sockets}:")):
-                found[pid] = words.replace("\0", " ")[:160]
-        return found
+        """Every living process of this home, in as many words as fit a line."""
+        return {pid: words[:160] for pid, words in belonging(self.home).items()}
 
     def tails(self, lines: int = 15) -> str:
         """The ends of the cluster's logs."""

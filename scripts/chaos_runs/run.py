@@ -66,7 +66,7 @@ class Run:
     problems: list[str] = field(default_factory=list)  # why the run was broken off
     struck: dict[str, int] = field(default_factory=dict)  # how often each blow was
     seconds: float = 0.0
-    pauses: dict[str, float] = field(default_factory=dict)  # seconds until work went on, by kind of blow
+    pauses: dict[str, float] = field(default_factory=dict)  # seconds in which no row moved, by kind of blow
 
     def __post_init__(self) -> None:
         dice = random.Random(f"blows {self.shape.seed}")

@@ -104,7 +104,7 @@ def table(result: Result) -> Iterator[str]:
         yield _row("ledger minus bill, US dollars", f"{float(told['difference']):.2f}")
     if told["pauses"]:
         kind = max(told["pauses"], key=told["pauses"].__getitem__)
-        yield _row(f"longest from a blow to the next move ({kind}), s", f"{told['pauses'][kind]:.1f}")
+        yield _row(f"longest standstill in the minute after a blow ({kind}), s", f"{told['pauses'][kind]:.1f}")
     for name, words in ROWS.items():
         some = told["wrong"][name]
         yield _row(words, len(some))

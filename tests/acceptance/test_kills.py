@@ -24,7 +24,7 @@ from scripts.chaos_runs.run import Run
 from scripts.chaos_runs.table import evidence
 
 FILM = Shape(scenes=8, candidates=1, seed=1)
-BACK = 30.0  # seconds in which work must go on after a blow, the server's own way back included
+BACK = 30.0  # seconds: no standstill after a blow lasts longer, the server's own way back included
 SECONDS = 240.0  # in which a film must be done, whatever happens
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 60)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deployment import composed, image
+from tests.deployment import composed, image, inflight, typed
+from tests.machines import World
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +29,16 @@ def services(model: dict[str, Any]) -> dict[str, Any]:
 def built(tmp_path_factory: pytest.TempPathFactory) -> image.Image:
     """The wheel that an image would have, unpacked."""
     return image.build(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[World]:
+    """Everything but workers, for a film in flight (they are machines of their own)."""
+    with inflight.servers(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def operator(servers: World, tmp_path: Path) -> typed.Operator:
+    """Who types what docker/README.md says, on the machine `one`."""
+    return typed.Operator(servers, servers.machine("one"), tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,6 @@ SCENES = 10
 LINES = typed.block("Backup and restore")
 # "as above", the page says of the dump: where it tells how to upgrade.
 DUMP = next(line for line in typed.block("Upgrading with films in flight") if "pg_dump" in line)
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[World]:
-    with inflight.servers(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(servers: World, tmp_path: Path) -> typed.Operator:
-    return typed.Operator(servers, servers.machine("one"), tmp_path)
 
 
 def orders_that_wait(servers: World) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,6 @@ from vidpipe.domain.states import ProjectState
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 FIRST = "0001"
 MIGRATIONS = Path(migrate.__file__).parent / "migrations"
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[World]:
-    with inflight.servers(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(servers: World, tmp_path: Path) -> typed.Operator:
-    return typed.Operator(servers, servers.machine("one"), tmp_path)
 
 
 def bring(url: str, *, up: str = "", down: str = "") -> None:

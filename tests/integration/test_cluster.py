@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from scripts.chaos_runs.left import belonging
 from tests.waiting import until
 from vidpipe.cluster import ClusterOptions, Handle, alive, lock, note, reaper, start, stop, valkey
 from vidpipe.cluster.layout import Layout, note_path
@@ -55,22 +56,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
     yield folder
     stop(folder)
     assert belonging(folder) == {}, "processes were left behind"
-
-
-def belonging(home: Path) -> dict[int, str]:
-    """Every living process of the cluster of `home`, by its environment, its title or its arguments."""
-    sign = f"VIDPIPE_HOME={home}\0".encode()
-    sockets = Path(note.read(note_path(home)).get("sockets", "/none")).name
-    found = {}
-    for pid in reaper.all_processes():
-        words = reaper.command_line(pid)
-        try:
-            marked = sign in Path(f"/proc/{pid}/environ").read_bytes()
-        except OSError:  # gone, or not ours to look at
-            marked = False
-        if marked or str(home) in words or words.startswith(f"postgres: {sockets}:"):
-            found[pid] = words.replace("\0", " ")
-    return found
 
 
 def pids(home: Path) -> dict[str, int]:

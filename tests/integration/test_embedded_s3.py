@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.test_cluster import SMALL, assert_gone, belonging, layout_of, pids, restarted
+from scripts.chaos_runs.left import belonging
+from tests.integration.test_cluster import SMALL, assert_gone, layout_of, pids, restarted
 from tests.waiting import until
 from vidpipe.cluster import ClusterOptions, start, stop
 from vidpipe.cluster.layout import note_path

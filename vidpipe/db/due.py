@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Integer, Interval, Text, Uuid, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Interval, Text, Uuid, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from vidpipe.db.models import Take
@@ -40,34 +40,43 @@ class DueTake(NamedTuple):
 
 def claim_one(session: Session, take_id: UUID, *, lease: UUID, seconds: float, by: str) -> Sequence[DueTake]:
     """The take, if it is due and nobody else's, now leased for `seconds`."""
-    return _claim(session, "take", {"take": take_id, "most": 1}, lease, seconds, by, 0.0)
+    given = {"take": take_id, "most": 1, "soon": timedelta(0)}
+    return _claim(session, _of_one(), given, lease, seconds, by)
 
 
 def claim_due(
     session: Session, service: str, *, most: int, soon: float, lease: UUID, seconds: float, by: str
 ) -> Sequence[DueTake]:
     """The takes of a service that are due within `soon` seconds, the longest overdue first."""
-    return _claim(session, "at_service", {"at_service": service, "most": most}, lease, seconds, by, soon)
+    given = {"at_service": service, "most": most, "soon": timedelta(seconds=soon)}
+    return _claim(session, _of_a_service(), given, lease, seconds, by)
 
 
 def _claim(
-    session: Session, which: str, given: dict[str, Any], lease: UUID, seconds: float, by: str, soon: float
+    session: Session, statement: Any, given: dict[str, Any], lease: UUID, seconds: float, by: str
 ) -> Sequence[DueTake]:
-    times = {"soon": timedelta(seconds=soon), "lease_for": timedelta(seconds=seconds)}
-    rows = session.execute(_statement(which), {**given, **times, "lease": lease, "by": by})
+    rows = session.execute(statement, {**given, "lease": lease, "lease_for": timedelta(seconds=seconds), "by": by})
     return [DueTake(*row) for row in rows]
 
 
 @cache
-def _statement(which: str) -> Any:
+def _of_one() -> Any:
+    return _statement(Take.__table__.c.id == bindparam("take", type_=Uuid))
+
+
+@cache
+def _of_a_service() -> Any:
+    return _statement(Take.__table__.c.service == bindparam("at_service", type_=Text))
+
+
+def _statement(which: ColumnElement[bool]) -> Any:
     """Claiming again with one's own lease succeeds: the answer to the first commit may have been lost."""
     table: Any = Take.__table__
     column = table.c
     now, lease = func.clock_timestamp(), bindparam("lease", type_=Uuid)
-    one = column.id == bindparam("take", type_=Uuid) if which == "take" else _at_service(column)
     due = (
         select(column.id)
-        .where(one, column.state.in_(STATES))
+        .where(which, column.state.in_(STATES))
         .where(or_(column.due_at.is_(None), column.due_at <= now + bindparam("soon", type_=Interval)))
         .where(or_(column.lease_until.is_(None), column.lease_until < now, column.lease_token == lease))
         # One that is to be stopped is first told so: the step `cancel` gives it the time of its first question, and
@@ -92,7 +101,3 @@ def _statement(which: str) -> Any:
         )
         .returning(*(column[name] for name in DueTake._fields[:-1]), now)
     )
-
-
-def _at_service(column: Any) -> Any:
-    return column.service == bindparam("at_service", type_=Text)

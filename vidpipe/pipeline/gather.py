@@ -150,8 +150,8 @@ def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
     decision = decide(take_facts(session, scene), candidate_facts(session, scene), bounds)
     if isinstance(decision, GiveUp) and lacks:
         decision = GiveUp(f"{decision.reason}; {lacks}", decision.leave_out)
-    if isinstance(decision, Buy):
-        decision = _buyable(deps, decision, fallback)
+    if isinstance(decision, Buy) and decision.service == bounds.service and fallback:
+        decision = _while_it_is_there(deps, decision, fallback)
     return _apply(session, deps, scene, decision)
 
 
@@ -173,16 +173,14 @@ def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Re
             return ()
 
 
-def _buyable(deps: Deps, wanted: Buy, fallback: str) -> Buy:
-    """What to buy where its model is not set up here any more: the fallback's. Raises SetupError without one."""
-    service, _, model = wanted.service.partition("/")
+def _while_it_is_there(deps: Deps, again: Buy, fallback: str) -> Buy:
+    """The same once more; of the fallback where the scene's own model is not set up here any more."""
+    service, _, model = again.service.partition("/")
     try:
         deps.capabilities(service, model)
     except SetupError as error:
-        if not fallback or fallback == wanted.service:
-            raise
-        return replace(wanted, service=fallback, why=f"{error.message} {fallback} is asked instead")
-    return wanted
+        return replace(again, service=fallback, why=f"{error.message} {fallback} is asked instead")
+    return again
 
 
 def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why: str) -> Refs:

@@ -22,15 +22,7 @@ from sqlalchemy.orm import Session
 from vidpipe import telemetry
 from vidpipe.db import projects, record, scenes
 from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
-from vidpipe.domain.states import (
-    SCENE_ENDED,
-    TAKE_AT_SERVICE,
-    TAKE_LIVE,
-    CandidateState,
-    ProjectState,
-    SceneState,
-    TakeState,
-)
+from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, CandidateState, ProjectState, SceneState, TakeState
 from vidpipe.errors import StorageError
 from vidpipe.pipeline import restored
 from vidpipe.pipeline.deps import Deps
@@ -204,7 +196,7 @@ def _takes() -> ColumnElement[bool]:
 
 def _unattended(services: Sequence[str]) -> ColumnElement[bool]:
     """Takes at a service that was taken out of the settings: no wave asks about them, and their time must end too."""
-    return and_(Take.state.in_([str(state) for state in TAKE_AT_SERVICE]), Take.service.not_in(services))
+    return and_(Take.state == str(TakeState.SUBMITTED), Take.service.not_in(services))
 
 
 def _candidates() -> ColumnElement[bool]:
