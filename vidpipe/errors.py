@@ -126,7 +126,7 @@ class Transient(ServiceError):
 
 
 class Unavailable(Transient):
-    """The service as a whole takes nothing now: it is down or out of quota; nothing was accepted."""
+    """The service takes no order now, whosever: it is down, out of quota or at its limits; nothing was accepted."""
 
 
 class Refused(ServiceError):

@@ -150,7 +150,7 @@ def test_what_is_ordered_again_waits_in_line_again(answer: str, eager: Deps, tic
     getattr(uncertain, answer)(eager, str(one.token))
     for _ in range(5):
         tick()
-    flying = eager.db.run(lambda session: lanes._count(session, lanes.in_flight()))
+    flying = eager.db.run(lambda session: lanes._count(session, service.name, lanes.in_flight))
     assert flying == 1 and len(service.orders) == 2
     service.on_poll = lambda operation: None
     for film in (second, first):

@@ -17,7 +17,7 @@ from tests.stories import story
 from tests.waiting import until
 from vidpipe.db import money, projects
 from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
-from vidpipe.domain.requests import Delivered, Pending, VideoRequest
+from vidpipe.domain.requests import Accepted, Delivered, Pending, VideoRequest
 from vidpipe.domain.states import ProjectState, SceneState, TakeState
 from vidpipe.errors import Broken, Refused, Transient, Uncertain, Unconfirmed, UserError
 from vidpipe.pipeline import control, purchase, uncertain
@@ -212,7 +212,7 @@ def test_a_late_success_of_a_take_given_up_on_joins_as_a_candidate_and_changes_n
     service.take(first[0])  # and now the first one arrives at the service after all
     # A worker that had stalled in that very call hears the answer only now.
     row = eager.db.run(lambda session: session.execute(select(Attempt).where(Attempt.outcome == "lost")).scalar_one())
-    eager.db.run(lambda session: purchase.accepted(session, take, row, f"procedural-{first[0].token}", 600))
+    eager.db.run(lambda session: purchase.accepted(session, take, row, Accepted(f"procedural-{first[0].token}"), 600))
 
     def scored() -> bool:
         states = [one.state for one in takes_of(eager, project_id)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from tests.factories import make_candidate
 from tests.scripted import Scripted, film, film_of, fresh, generating
 from tests.waiting import until
 from vidpipe.db import money, projects
+from vidpipe.db.due import claim_one
 from vidpipe.db.models import Scene, Take
 from vidpipe.db.transitions import advance_many
 from vidpipe.domain.requests import Accepted, Delivered, VideoRequest
@@ -116,7 +118,7 @@ def test_a_film_that_waited_for_an_uncertain_take_goes_on_when_the_answer_comes_
 
     eager.db.run(lose)
     until(lambda: tick() or film_of(eager, project_id).state == ProjectState.WAITING, what="the film to wait")  # type: ignore[func-returns-value]
-    eager.db.run(lambda session: purchase.accepted(session, take, attempt, "op", 600))
+    eager.db.run(lambda session: purchase.accepted(session, take, attempt, Accepted("op"), 600))
     until(lambda: tick() or film_of(eager, project_id).state == ProjectState.ACTIVE, what="the film to go on")  # type: ignore[func-returns-value]
     assert fresh(eager, take).state == TakeState.SUBMITTED
 
@@ -136,7 +138,7 @@ def test_an_order_that_arrived_after_it_was_given_up_as_lost_is_reserved_until_i
     assert spent(deps, project_id) == (0, 0)
     second = deps.db.run(lambda session: money.begin_attempt(session, money.order_of(take, Decimal(2)), 5))
     for attempt, name in ((first, "one"), (second, "two")):
-        deps.db.run(lambda session, a=attempt, n=name: purchase.accepted(session, take, a, n, 600))  # type: ignore[misc]
+        deps.db.run(lambda session, a=attempt, n=name: purchase.accepted(session, take, a, Accepted(n), 600))  # type: ignore[misc]
     assert spent(deps, project_id) == (0, 4)
     bought = deps.db.run(lambda session: projects.takes(session, project_id))
     assert [(one.slot, one.state, one.operation) for one in bought] == [
@@ -166,3 +168,21 @@ def test_a_scene_never_has_more_takes_than_it_may(eager: Deps) -> None:
     eager.db.run(lambda session: session.execute(update(Scene).values(max_takes=3)))
     assert len(gather(eager, scene.id)) == 1
     assert eager.db.run(lambda session: session.execute(select(func.count(Take.id))).scalar_one()) == 3
+
+
+# The first question
+
+
+@pytest.mark.parametrize(("told", "asked"), [(None, True), (0.0, True), (30.0, False), (1e12, False)])
+def test_an_operation_is_first_asked_about_when_its_service_says_that_it_may_be_done(
+    deps: Deps, told: float | None, asked: bool
+) -> None:
+    _, _, (take,) = generating(deps, {"state": "queued", "operation": None})
+    attempt = deps.db.run(lambda session: money.begin_attempt(session, money.order_of(take, Decimal(0)), 5))
+    deps.db.run(lambda session: advance_many(session, Entity.TAKE, [take.id], "submit_began"))
+    deps.db.run(lambda session: purchase.accepted(session, take, attempt, Accepted("op", told), 600))
+    lease = uuid4()
+    due = deps.db.run(lambda session: claim_one(session, take.id, lease=lease, seconds=60, by="here"))
+    assert bool(due) is asked
+    now = fresh(deps, take)
+    assert now.deadline_at is not None and (now.due_at is None or now.due_at <= now.deadline_at)

@@ -11,7 +11,7 @@ take is let go to see; only when it is accepted do the others follow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,12 +19,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     DateTime,
     Integer,
     Select,
     Text,
+    Uuid,
     and_,
+    any_,
     bindparam,
     case,
     exists,
@@ -63,13 +66,18 @@ class Limits:
 
 def lock(session: Session, service: str) -> ServiceLane:
     """The lane, locked; made if it wasn't there."""
-    wanted = select(ServiceLane).where(ServiceLane.service == service).with_for_update()
-    wanted = wanted.execution_options(populate_existing=True)
-    found = session.execute(wanted).scalar_one_or_none()
+    found: ServiceLane | None = session.execute(_locked(), {"at_service": service}).scalar_one_or_none()
     if found is not None:
         return found
     session.execute(insert(ServiceLane).values(service=service, strikes=0).on_conflict_do_nothing())
-    return session.execute(wanted).scalar_one()
+    made: ServiceLane = session.execute(_locked(), {"at_service": service}).scalar_one()
+    return made
+
+
+@cache
+def _locked() -> Any:
+    wanted = select(ServiceLane).where(ServiceLane.service == bindparam("at_service", type_=Text)).with_for_update()
+    return wanted.execution_options(populate_existing=True)
 
 
 def is_open(session: Session, service: str) -> bool:
@@ -91,11 +99,17 @@ def _somebody_waits() -> Any:
 
 def in_line(session: Session, takes: list[UUID]) -> dict[str, tuple[datetime, set[UUID]]]:
     """Of `takes`, those that are in line, by their service, and the database's time."""
-    held = (Take.id.in_(takes), Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None))
     found: dict[str, tuple[datetime, set[UUID]]] = {}
-    for take_id, service, now in session.execute(select(Take.id, Take.service, func.clock_timestamp()).where(*held)):
+    for take_id, service, now in session.execute(_of_these(), {"takes": takes}):
         found.setdefault(service, (now, set()))[1].add(take_id)
     return found
+
+
+@cache
+def _of_these() -> Any:
+    held = (Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None))
+    mine = Take.id == any_(bindparam("takes", type_=ARRAY(Uuid)))
+    return select(Take.id, Take.service, func.clock_timestamp()).where(mine, *held)
 
 
 @dataclass(frozen=True)
@@ -111,8 +125,7 @@ def admit(session: Session, service: str, limits: Limits, at: datetime) -> Admit
 
     Asked again with the same `at` (the answer to the first commit was lost) it names the same takes again.
     """
-    mine = (Take.service == service, Take.state == str(TakeState.QUEUED), Take.admitted_at == at)
-    already = session.execute(select(Take.id).where(*mine)).scalars().all()
+    already = session.execute(_admitted(), {"at_service": service, "at": at}).scalars().all()
     if already:
         return Admitted(already)
     lane = lock(session, service)
@@ -123,6 +136,13 @@ def admit(session: Session, service: str, limits: Limits, at: datetime) -> Admit
     if room <= 0:
         return Admitted((), away)
     return Admitted(session.execute(_let_go(), {"at_service": service, "room": room, "at": at}).scalars().all(), away)
+
+
+@cache
+def _admitted() -> Any:
+    at = Take.admitted_at == bindparam("at", type_=DateTime(timezone=True))
+    queued = Take.state == str(TakeState.QUEUED)
+    return select(Take.id).where(Take.service == bindparam("at_service", type_=Text), queued, at)
 
 
 def _is_paused(session: Session, service: str) -> bool:
@@ -162,11 +182,11 @@ def in_flight() -> ColumnElement[bool]:
 def _room(session: Session, service: str, limits: Limits, *, probing: bool) -> int:
     most = [1 if probing else _MOST]
     if probing:
-        most.append(1 - _count(session, Take.service == service, _on_its_way()))
+        most.append(1 - _count(session, service, _on_its_way))
     if limits.operations is not None:
-        most.append(limits.operations - _count(session, Take.service == service, in_flight()))
+        most.append(limits.operations - _count(session, service, in_flight))
     if limits.per_minute is not None:
-        begun = _begun(session, service) + _count(session, Take.service == service, _on_its_way())
+        begun = _begun(session, service) + _count(session, service, _on_its_way)
         most.append(limits.per_minute - begun)
     return min(most)
 
@@ -177,8 +197,14 @@ def _on_its_way() -> ColumnElement[bool]:
     return or_(let_go, Take.state == str(TakeState.SUBMITTING))
 
 
-def _count(session: Session, *which: ColumnElement[bool]) -> int:
-    return int(session.execute(select(func.count()).select_from(Take).where(*which)).scalar_one())
+def _count(session: Session, service: str, which: Callable[[], ColumnElement[bool]]) -> int:
+    """How many takes of a service are `which` (in_flight, _on_its_way)."""
+    return int(session.execute(_counted(which), {"at_service": service}).scalar_one())
+
+
+@cache
+def _counted(which: Callable[[], ColumnElement[bool]]) -> Any:
+    return select(func.count()).select_from(Take).where(Take.service == bindparam("at_service", type_=Text), which())
 
 
 def _begun(session: Session, service: str) -> int:
@@ -274,12 +300,14 @@ def back_in_line(session: Session, *which: ColumnElement[bool]) -> None:
 
 def reopen(session: Session, service: str) -> None:
     """The service took an order: its lane is open again."""
-    session.execute(
-        update(ServiceLane)
-        .where(ServiceLane.service == service, ServiceLane.strikes > 0)
-        .values(paused_until=None, paused_since=None, strikes=0, reason=None)
-        .execution_options(synchronize_session=False)
-    )
+    session.execute(_reopen(), {"opened": service})
+
+
+@cache
+def _reopen() -> Any:
+    lane: Any = ServiceLane.__table__
+    closed = (lane.c.service == bindparam("opened", type_=Text), lane.c.strikes > 0)
+    return update(lane).where(*closed).values(paused_until=None, paused_since=None, strikes=0, reason=None)
 
 
 def waited_too_long(session: Session, service: str, patience: float) -> Sequence[tuple[UUID, str]]:

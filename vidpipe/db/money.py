@@ -19,13 +19,30 @@ from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Interval,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
 from vidpipe.db.due import DueTake
 from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Take
-from vidpipe.db.models.base import Money
 from vidpipe.domain.states import PROJECT_ENDED
 
 UNSURE = ("open", "unclear")  # outcomes of an attempt of which nobody knows yet whether it bought
@@ -77,7 +94,21 @@ def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUI
 
     One statement, since every order waits for it: the purchase, written once, the attempt and its entry.
     """
-    purchases = pg_insert(Purchase).values(**order.__dict__, id=uuid4())
+    given = {
+        **{f"order_{name}": value for name, value in order.__dict__.items()}, "order_id": uuid4(),
+        "attempt_id": uuid4(), "token": token or uuid4(), "entry_id": uuid4(), "within": timedelta(seconds=deadline),
+    }  # fmt: skip
+    begun: Attempt = session.execute(_begin(), given).scalar_one()
+    return begun
+
+
+@cache
+def _begin() -> Any:
+    def given(name: str) -> Any:
+        return bindparam(f"order_{name}", type_=Purchase.__table__.c[name].type)
+
+    names = ("id", "kind", "project_id", "scene_id", "take_id", "service", "model", "price")
+    purchases = pg_insert(Purchase).values({name: given(name) for name in names})
     purchase = (
         # An update that changes nothing, so that the row that was there already is returned and locked.
         purchases.on_conflict_do_update(index_elements=["take_id"], set_={"kind": purchases.excluded.kind})
@@ -90,9 +121,9 @@ def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUI
         .from_select(
             ["id", "purchase_id", "service", "number", "token", "outcome", "deadline_at"],
             select(
-                literal(uuid4(), Uuid), purchase.c.id, literal(order.service), earlier.scalar_subquery(),
-                literal(token or uuid4(), Uuid), literal("open"),
-                func.clock_timestamp() + timedelta(seconds=deadline),
+                bindparam("attempt_id", type_=Uuid), purchase.c.id, given("service"), earlier.scalar_subquery(),
+                bindparam("token", type_=Uuid), literal("open"),
+                func.clock_timestamp() + bindparam("within", type_=Interval),
             ),
             include_defaults=False,
         )
@@ -104,33 +135,38 @@ def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUI
         .from_select(
             ["id", "project_id", "scene_id", "purchase_id", "attempt_id", "kind", "amount"],
             select(
-                literal(uuid4(), Uuid), literal(order.project_id, Uuid), literal(order.scene_id, Uuid),
-                attempt.c.purchase_id, attempt.c.id, literal("reserve"), literal(order.price, Money),
+                bindparam("entry_id", type_=Uuid), given("project_id"), given("scene_id"), attempt.c.purchase_id,
+                attempt.c.id, literal("reserve"), given("price"),
             ),
             include_defaults=False,
         )
         .returning(LedgerEntry.id)
         .cte("entry")
     )  # fmt: skip
-    found = select(Attempt).from_statement(select(attempt).add_cte(entry))
-    begun: Attempt = session.execute(found).scalar_one()
-    return begun
+    return select(Attempt).from_statement(select(attempt).add_cte(entry))
 
 
 def enter(
     session: Session, purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal, *, why: str | None = None
 ) -> bool:
     """Write a ledger entry, once; False where it was there."""
-    entered = session.execute(
-        pg_insert(LedgerEntry)
-        .values(
-            id=uuid4(), project_id=purchase.project_id, scene_id=purchase.scene_id, purchase_id=purchase.id,
-            attempt_id=attempt_id, kind=kind, amount=amount, why=why,
-        )
-        .on_conflict_do_nothing(index_elements=["purchase_id", "attempt_id", "kind"])
-        .returning(LedgerEntry.id)
-    )  # fmt: skip
+    entered = session.execute(_entry(told=True), _values(purchase, attempt_id, kind, amount, why))
     return entered.scalar_one_or_none() is not None
+
+
+@cache
+def _entry(*, told: bool = False) -> Any:
+    """An entry, or many; `told`: with the id of one that was not there yet."""
+    table: Any = LedgerEntry.__table__
+    entry = pg_insert(table).on_conflict_do_nothing(index_elements=["purchase_id", "attempt_id", "kind"])
+    return entry.returning(table.c.id) if told else entry
+
+
+def _values(purchase: Purchase, attempt_id: UUID, kind: str, amount: Decimal, why: str | None = None) -> dict[str, Any]:
+    return {
+        "id": uuid4(), "project_id": purchase.project_id, "scene_id": purchase.scene_id, "purchase_id": purchase.id,
+        "attempt_id": attempt_id, "kind": kind, "amount": amount, "why": why,
+    }  # fmt: skip
 
 
 def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any) -> bool:
@@ -138,16 +174,21 @@ def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any)
 
     That it was accepted is written whatever stood there: what was bought is never forgotten.
     """
-    unsure = [*UNSURE, outcome]
-    over = Attempt.outcome.is_not(None) if outcome == "accepted" else Attempt.outcome.in_(unsure)
-    done = session.execute(
-        update(Attempt)
-        .where(Attempt.id == attempt_id, over)
-        .values(outcome=outcome, ended_at=func.clock_timestamp(), **values)
-        .returning(Attempt.id)
-        .execution_options(synchronize_session=False)
+    given = {"attempt": attempt_id, "ended": outcome, **{f"to_{name}": value for name, value in values.items()}}
+    return session.execute(_end(outcome, tuple(sorted(values))), given).scalar_one_or_none() is not None
+
+
+@cache
+def _end(outcome: str, names: tuple[str, ...]) -> Any:
+    table: Any = Attempt.__table__
+    over = table.c.outcome.is_not(None) if outcome == "accepted" else table.c.outcome.in_([*UNSURE, outcome])
+    fresh = {name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names}
+    return (
+        update(table)
+        .where(table.c.id == bindparam("attempt", type_=Uuid), over)
+        .values(outcome=bindparam("ended", type_=Text), ended_at=func.clock_timestamp(), **fresh)
+        .returning(table.c.id)
     )
-    return done.scalar_one_or_none() is not None
 
 
 def unsure(session: Session, take: Take) -> Sequence[Attempt]:
@@ -163,14 +204,7 @@ def unsure(session: Session, take: Take) -> Sequence[Attempt]:
 
 def attempt_of(session: Session, take: Take | DueTake) -> tuple[Purchase, Attempt] | None:
     """The attempt that brought `take` its operation, else the latest one, with its purchase."""
-    its_own = () if take.operation is None else ((Attempt.operation == take.operation).desc().nulls_last(),)
-    found = session.execute(
-        select(Purchase, Attempt)
-        .join(Attempt, Attempt.purchase_id == Purchase.id)
-        .where(Purchase.take_id == take.id)
-        .order_by(*its_own, Attempt.number.desc())
-        .limit(1)
-    ).one_or_none()
+    found = session.execute(_latest(), {"takes": [take.id]}).one_or_none()
     return None if found is None else (found[0], found[1])
 
 
@@ -187,13 +221,35 @@ def release(session: Session, attempt: Attempt) -> None:
 
 def settle(session: Session, take: Take | DueTake, billed: Decimal | None) -> Decimal:
     """What `take` has cost, entered when that is known: as billed, else as priced. The amount."""
-    found = attempt_of(session, take)
-    if found is None:
-        return _NOTHING
-    purchase, attempt = found
-    amount = purchase.price if billed is None else billed
-    enter(session, purchase, attempt.id, "settle", amount)
-    return amount
+    return settle_many(session, [(take, billed)])[take.id]
+
+
+def settle_many(session: Session, billed: Sequence[tuple[Take | DueTake, Decimal | None]]) -> dict[UUID, Decimal]:
+    """The same for the takes of a wave; the amounts by their ids."""
+    rows = session.execute(_latest(), {"takes": [take.id for take, _ in billed]})
+    found = {purchase.take_id: (purchase, attempt) for purchase, attempt in rows}
+    amounts, entries = {take.id: _NOTHING for take, _ in billed}, []
+    for take, bill in billed:
+        if take.id in found:
+            purchase, attempt = found[take.id]
+            amounts[take.id] = purchase.price if bill is None else bill
+            entries.append(_values(purchase, attempt.id, "settle", amounts[take.id]))
+    if entries:
+        session.execute(_entry(), entries)
+    return amounts
+
+
+@cache
+def _latest() -> Any:
+    """Of each take, the attempt that brought it its operation, else the latest one, with its purchase."""
+    return (
+        select(Purchase, Attempt)
+        .join(Attempt, Attempt.purchase_id == Purchase.id)
+        .join(Take, Take.id == Purchase.take_id)
+        .where(Take.id == any_(bindparam("takes", type_=ARRAY(Uuid))))
+        .ext(distinct_on(Take.id))
+        .order_by(Take.id, (Attempt.operation == Take.operation).desc().nulls_last(), Attempt.number.desc())
+    )
 
 
 @dataclass(frozen=True)

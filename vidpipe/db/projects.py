@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, cast, exists, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, defer
+from sqlalchemy import ColumnElement, String, Uuid, bindparam, cast, exists, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from vidpipe.db.models import Cut, Project, Scene, Take
 from vidpipe.db.models import Sequence as SequenceRow
@@ -20,10 +22,16 @@ def runs(project_id: ColumnElement[UUID] | InstrumentedAttribute[UUID]) -> Colum
     return exists(select(Project.id).where(Project.id == project_id, Project.state.in_(states)))
 
 
-def keep_running(session: Session, project_id: UUID) -> bool:
-    """Whether the film is being worked on; if so, no order of a person stops it before this transaction ends."""
-    found = select(Project.state).where(Project.id == project_id).with_for_update(read=True)
-    return session.execute(found).scalar_one() in PROJECT_RUNS
+def keep(session: Session, project_id: UUID) -> Project:
+    """The film; no order of a person changes it before this transaction ends."""
+    found: Project = session.execute(_keep(), {"film": project_id}).scalar_one()
+    return found
+
+
+@cache
+def _keep() -> Any:
+    found = select(Project).where(Project.id == bindparam("film", type_=Uuid)).with_for_update(read=True)
+    return found.execution_options(populate_existing=True)
 
 
 def get(session: Session, project_id: UUID) -> Project:
@@ -65,8 +73,7 @@ def newest(session: Session, fingerprint: str) -> Project | None:
 
 def all_of(session: Session) -> Sequence[Project]:
     """Every film, newest first, without its storyboard's text."""
-    found = select(Project).options(defer(Project.storyboard)).order_by(Project.created_at.desc())
-    return session.execute(found).scalars().all()
+    return session.execute(select(Project).order_by(Project.created_at.desc())).scalars().all()
 
 
 def scenes(session: Session, project_id: UUID) -> Sequence[Scene]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, Uuid, bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from vidpipe.db.models import (
@@ -22,8 +24,14 @@ from vidpipe.domain.states import CANDIDATE_ENDED, SCENE_LETS_GO, SceneState
 
 def lock(session: Session, scene_id: UUID) -> Scene:
     """The scene, locked against others who decide about it (FOR NO KEY UPDATE)."""
-    found = select(Scene).where(Scene.id == scene_id).with_for_update(key_share=True)
-    return session.execute(found.execution_options(populate_existing=True)).scalar_one()
+    found: Scene = session.execute(_locked(), {"scene": scene_id}).scalar_one()
+    return found
+
+
+@cache
+def _locked() -> Any:
+    found = select(Scene).where(Scene.id == bindparam("scene", type_=Uuid)).with_for_update(key_share=True)
+    return found.execution_options(populate_existing=True)
 
 
 def ready() -> ColumnElement[bool]:
@@ -96,21 +104,23 @@ def takes(session: Session, scene: Scene) -> Sequence[Take]:
     return session.execute(found.order_by(Take.round, Take.slot)).scalars().all()
 
 
-def room(session: Session, scene: Scene) -> int:
-    """How many takes its version may still have."""
-    bought = select(func.count(Take.id)).where(Take.scene_id == scene.id, Take.version == scene.version)
-    return max(0, scene.max_takes - session.execute(bought).scalar_one())
-
-
 def candidates(session: Session, scene: Scene) -> Sequence[tuple[GenerationCandidate, Take]]:
     """The delivered clips of the scene's version with their takes, in the order they were bought."""
-    found = (
+    found = session.execute(_delivered(), {"scene": scene.id, "of_version": scene.version})
+    return [(candidate, take) for candidate, take in found]
+
+
+@cache
+def _delivered() -> Any:
+    return (
         select(GenerationCandidate, Take)
         .join(Take, Take.id == GenerationCandidate.take_id)
-        .where(GenerationCandidate.scene_id == scene.id, GenerationCandidate.version == scene.version)
+        .where(
+            GenerationCandidate.scene_id == bindparam("scene", type_=Uuid),
+            GenerationCandidate.version == bindparam("of_version"),
+        )
         .order_by(Take.round, Take.slot, GenerationCandidate.number)
     )
-    return [(candidate, take) for candidate, take in session.execute(found)]
 
 
 def clip(session: Session, scene: Scene) -> VideoClip | None:

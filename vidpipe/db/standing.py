@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
-from vidpipe.domain.states import Entity
+from vidpipe.domain.states import Entity, TakeState
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Standing:
     words: str  # 'Lighthouse, Shot 1A, take 1.1'
     scene_words: str = ""  # 'Lighthouse, Shot 1A'
     scene_id: UUID | None = None
-    candidates: tuple[tuple[UUID, int], ...] = ()  # of a take: (id, number)
+    candidates: tuple[tuple[UUID, int], ...] = ()  # of a delivered take: (id, number)
 
 
 def standings(session: Session, wanted: Sequence[tuple[Entity, UUID]]) -> list[Standing]:
@@ -43,31 +45,28 @@ def _projects(session: Session, ids: list[UUID]) -> list[Standing]:
 
 
 def _scenes(session: Session, ids: list[UUID]) -> list[Standing]:
-    rows = session.execute(
-        select(Scene.id, Scene.state, Scene.root_id, Scene.label, Project.title)
-        .join(Project, Project.id == Scene.project_id)
-        .where(Scene.id.in_(ids))
-    )
+    rows = session.execute(_of_scenes(), {"ids": ids})
     return [
         Standing(Entity.SCENE, row_id, state, root, f"{title}, {label}", f"{title}, {label}", row_id)
         for row_id, state, root, label, title in rows
     ]
 
 
+@cache
+def _of_scenes() -> Any:
+    found = select(Scene.id, Scene.state, Scene.root_id, Scene.label, Project.title)
+    return found.join(Project, Project.id == Scene.project_id).where(Scene.id == _one_of())
+
+
+def _one_of() -> Any:
+    """SQL: any of the ids given; building a statement takes longer than asking it."""
+    return any_(bindparam("ids", type_=ARRAY(Uuid)))
+
+
 def _takes(session: Session, ids: list[UUID]) -> list[Standing]:
-    rows = session.execute(
-        select(Take.id, Take.state, Take.round, Take.slot, Scene.id, Scene.root_id, Scene.label, Project.title)
-        .join(Scene, Scene.id == Take.scene_id)
-        .join(Project, Project.id == Take.project_id)
-        .where(Take.id.in_(ids))
-    ).all()
-    parts: dict[UUID, list[tuple[UUID, int]]] = {}
-    for take_id, candidate_id, number in session.execute(
-        select(GenerationCandidate.take_id, GenerationCandidate.id, GenerationCandidate.number)
-        .where(GenerationCandidate.take_id.in_(ids))
-        .order_by(GenerationCandidate.number)
-    ):
-        parts.setdefault(take_id, []).append((candidate_id, number))
+    rows = session.execute(_of_takes(), {"ids": ids}).all()
+    delivered = [row.id for row in rows if row.state == TakeState.DELIVERED]
+    parts = _parts(session, delivered) if delivered else {}
     return [
         Standing(
             Entity.TAKE, row_id, state, root, f"{title}, {label}, take {round_}.{slot}", f"{title}, {label}",
@@ -75,6 +74,28 @@ def _takes(session: Session, ids: list[UUID]) -> list[Standing]:
         )
         for row_id, state, round_, slot, scene_id, root, label, title in rows
     ]  # fmt: skip
+
+
+@cache
+def _of_takes() -> Any:
+    return (
+        select(Take.id, Take.state, Take.round, Take.slot, Scene.id, Scene.root_id, Scene.label, Project.title)
+        .join(Scene, Scene.id == Take.scene_id)
+        .join(Project, Project.id == Take.project_id)
+        .where(Take.id == _one_of())
+    )
+
+
+def _parts(session: Session, takes: list[UUID]) -> dict[UUID, list[tuple[UUID, int]]]:
+    """The candidates of each take, by their numbers."""
+    parts: dict[UUID, list[tuple[UUID, int]]] = {}
+    for take_id, candidate_id, number in session.execute(
+        select(GenerationCandidate.take_id, GenerationCandidate.id, GenerationCandidate.number)
+        .where(GenerationCandidate.take_id.in_(takes))
+        .order_by(GenerationCandidate.number)
+    ):
+        parts.setdefault(take_id, []).append((candidate_id, number))
+    return parts
 
 
 def _candidates(session: Session, ids: list[UUID]) -> list[Standing]:

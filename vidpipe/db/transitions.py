@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -179,14 +179,22 @@ def _owners(entity: Entity) -> list[Any]:
     return [table.c.id, table.c.project_id, table.c.scene_id]
 
 
-def born_many(session: Session, entity: Entity, project_id: UUID, state: str, ids: Sequence[UUID]) -> None:
-    """Record that scenes were made, all in one statement."""
+class Born(NamedTuple):
+    """A row that was made, and whose it is."""
+
+    id: UUID
+    project_id: UUID
+    scene_id: UUID
+
+
+def born_many(session: Session, entity: Entity, state: str, made: Sequence[Born]) -> None:
+    """Record that rows of one kind were made in `state`, all in one statement."""
     rows = [
         {
-            "entity": str(entity), "entity_id": row_id, "project_id": project_id, "scene_id": row_id, "from_state": "",
-            "to_state": state, "event": "made", "task_id": acting.get(),
+            "entity": str(entity), "entity_id": one.id, "project_id": one.project_id, "scene_id": one.scene_id,
+            "from_state": "", "to_state": state, "event": "made", "task_id": acting.get(),
         }
-        for row_id in ids
+        for one in made
     ]  # fmt: skip
     if rows:
         session.execute(insert(Transition), rows)

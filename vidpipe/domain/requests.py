@@ -60,6 +60,7 @@ class Accepted:
     """The service took the request; `name` is what to ask for from now on."""
 
     name: str
+    ready_in: float | None = None  # seconds before which asking makes no sense, where the service tells
 
 
 @dataclass(frozen=True)

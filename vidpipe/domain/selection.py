@@ -160,7 +160,8 @@ def _without_candidates(takes: Sequence[TakeFact], candidates: Sequence[Candidat
     if bounds.fallback and bounds.fallback not in {take.service for take in tried}:
         return Buy(bounds.fallback, bounds.wanted, f"{reason}; on to the fallback {bounds.fallback}")
     spent = sum(_tries(tried, service) for service in {take.service for take in tried})
-    return GiveUp(f"{reason} (after {spent} {'try' if spent == 1 else 'tries'})", not bounds.critical)
+    told = f"(after {spent} {'try' if spent == 1 else 'tries'})"
+    return GiveUp(reason if reason.endswith(told) else f"{reason} {told}", not bounds.critical)
 
 
 def _short_of_money(takes: Sequence[TakeFact], reason: str, bounds: Bounds) -> Decision:

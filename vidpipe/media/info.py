@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vidpipe.media import stretches
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,16 @@ class DecodedClip:
     audio_rate: int  # Hz
     errors: int  # frames that could not be decoded
     facts: dict[str, Any]  # codec, width, height and the like, as decoded
+
+    @cached_property
+    def luma(self) -> stretches.Luma:
+        """[n, h, w] of every frame, 0 to 255."""
+        return stretches.luma(self.small)
+
+    @cached_property
+    def frozen(self) -> tuple[stretches.Stretch, ...]:
+        """The stretches that show their first frame only, however short."""
+        return stretches.frozen(self.luma, self.times)
 
 
 def from_facts(facts: dict[str, Any]) -> MediaInfo:

@@ -39,7 +39,7 @@ _WINDOW = 0.05  # seconds; a sound is silent if the loudest window is
 
 def validate(info: MediaInfo, clip: DecodedClip, asked: Asked) -> tuple[Fault, ...]:
     """Every fault of the file, one reason each, with figures; an empty tuple for what is as asked."""
-    y = stretches.luma(clip.small)
+    y = clip.luma
     found = (
         _undecodable(clip),
         _duration(clip, asked),
@@ -118,7 +118,7 @@ def _frozen(y: stretches.Luma, clip: DecodedClip) -> Fault | None:
     dark = stretches.black_frames(y)
     if dark.all():
         return None  # one reason: it is black
-    longest, whole = _longest(stretches.frozen(y, clip.times)), video_seconds(clip)
+    longest, whole = _longest(clip.frozen), video_seconds(clip)
     least = max(FROZEN_LEAST, min(FROZEN_SECONDS, FROZEN_SHARE * whole))
     if longest is None or longest.seconds < least - 1e-6:
         return None

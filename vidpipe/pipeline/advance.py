@@ -18,14 +18,12 @@ from vidpipe.pipeline.step import Ref, Refs
 
 def advance_film(deps: Deps, scene_id: UUID) -> Refs:
     """The scenes that may start now, and the film if it is ready for its stitch."""
-    deps.db.run(lambda session: settle_takes(session, scene_id))
-    project_id, released = deps.db.run(lambda session: _release(session, scene_id))
+    project_id, released = deps.db.run(lambda session: _release(session, settle_takes(session, scene_id)))
     return [*(Ref(Entity.SCENE, other) for other in released), *settle(deps, project_id)]
 
 
-def _release(session: Session, scene_id: UUID) -> tuple[UUID, list[UUID]]:
-    project_id = session.get_one(Scene, scene_id).project_id
-    released = list(scenes.release_after(session, scene_id))
+def _release(session: Session, scene: Scene) -> tuple[UUID, list[UUID]]:
+    released = list(scenes.release_after(session, scene.id))
     if released:
         session.execute(
             update(Scene)
@@ -33,4 +31,4 @@ def _release(session: Session, scene_id: UUID) -> tuple[UUID, list[UUID]]:
             .values(sent_at=func.clock_timestamp())
             .execution_options(synchronize_session=False)
         )
-    return project_id, released
+    return scene.project_id, released

@@ -5,11 +5,13 @@ A failed analysis is recorded and the film goes on.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from PIL import Image
-from sqlalchemy import update
+from sqlalchemy import Uuid, bindparam, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from vidpipe.db import scenes
@@ -51,13 +53,15 @@ def _palette(deps: Deps, key: str) -> list[list[int]]:
 
 
 def _record(session: Session, scene: Scene, lease: UUID, clip: VideoClip, analysis: dict[str, Any]) -> None:
-    session.execute(
-        update(SceneManifest)
-        .where(SceneManifest.scene_id == scene.id, SceneManifest.version == scene.version)
-        .values(cv_analysis_json=analysis)
-        .execution_options(synchronize_session=False)
-    )
+    session.execute(_analyzed(), {"scene": scene.id, "of_version": scene.version, "analysis": analysis})
     advance(session, scene, "analyzed", lease=lease, reason=f"{clip.duration:.2f} s", finished_at=NOW)
+
+
+@cache
+def _analyzed() -> Any:
+    table: Any = SceneManifest.__table__
+    mine = (table.c.scene_id == bindparam("scene", type_=Uuid), table.c.version == bindparam("of_version"))
+    return update(table).where(*mine).values(cv_analysis_json=bindparam("analysis", type_=JSONB))
 
 
 ANALYZE = Step(

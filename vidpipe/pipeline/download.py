@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import Uuid, bindparam, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db.models import GenerationCandidate, Scene, Take
@@ -65,7 +67,14 @@ def _probe(path: Path) -> MediaInfo:
 
 
 def _context(session: Session, candidate: GenerationCandidate) -> tuple[Take, str]:
-    return session.get_one(Take, candidate.take_id), session.get_one(Scene, candidate.scene_id).label
+    take, label = session.execute(_take_and_label(), {"take": candidate.take_id}).one()
+    return take, label
+
+
+@cache
+def _take_and_label() -> Any:
+    found = select(Take, Scene.label).join(Scene, Scene.id == Take.scene_id)
+    return found.where(Take.id == bindparam("take", type_=Uuid))
 
 
 def _metadata(candidate: GenerationCandidate, take: Take, label: str, info: MediaInfo) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from vidpipe.db import projects
 from vidpipe.db.lanes import NORMAL
 from vidpipe.db.models import Asset, Manifest, Project, Scene, SceneDependency
 from vidpipe.db.models import Sequence as SequenceRow
-from vidpipe.db.transitions import NOW, advance, born, born_many
+from vidpipe.db.transitions import NOW, Born, advance, born, born_many
 from vidpipe.domain.pricing import Estimate, estimate
 from vidpipe.domain.states import Entity, ProjectState, SceneState
 from vidpipe.domain.storyboard.model import FrameSpec, SceneSpec, Storyboard
@@ -108,7 +108,8 @@ def _write(
     ]
     if needs:
         session.execute(insert(SceneDependency), needs)
-    born_many(session, Entity.SCENE, project.id, str(SceneState.WAITING), list(rows.values()))
+    made = [Born(scene_id, project.id, scene_id) for scene_id in rows.values()]
+    born_many(session, Entity.SCENE, str(SceneState.WAITING), made)
     advance(session, project, "enqueued", sent=False, started_at=NOW)
     return Enrolled(project.id, True)
 

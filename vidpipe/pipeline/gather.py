@@ -2,16 +2,19 @@
 
 Runs for a scene (generating -> selecting | blocked | skipped, or another round of takes), as the body of a
 take's chord, after every take that ended otherwise, and from the sweep; it acts only when every live take is
-at its end. Children are settled in one transaction, the scene in the next, the scene always locked first.
+at its end. Its takes are settled and the scene is decided about in one transaction, the scene locked first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money, projects, scenes
@@ -27,6 +30,7 @@ from vidpipe.domain.selection import (
     GiveUp,
     TakeFact,
     WaitForPerson,
+    best_of,
     decide,
 )
 from vidpipe.domain.states import PROJECT_RUNS, SCENE_GIVEN_UP, CandidateState, Entity, SceneState, TakeState
@@ -41,40 +45,35 @@ CHEAPER = "cheaper"  # what a film may say is done where its budget is reached
 
 def gather(deps: Deps, scene_id: UUID) -> Refs:
     """Settle the scene's delivered takes and decide about the scene; what should be sent next."""
-    deps.db.run(lambda session: settle_takes(session, scene_id))
     try:
-        refs = deps.db.run(lambda session: _decide(session, deps, scene_id))
+        refs = deps.db.run(lambda session: _decide(session, deps, settle_takes(session, scene_id)))
     except SetupError as error:  # what it may be made with is not set up here
         reason = error.message
-        return deps.db.run(lambda session: _block(session, scene_id, reason))
+        return deps.db.run(lambda session: _block(session, settle_takes(session, scene_id), reason))
     return lane.let_go(deps, refs)
 
 
-def _block(session: Session, scene_id: UUID, reason: str) -> Refs:
-    scene = scenes.lock(session, scene_id)
+def _block(session: Session, scene: Scene, reason: str) -> Refs:
     if scene.state == SceneState.GENERATING:
         advance(session, scene, "gave_up", reason=reason, note=reason, finished_at=NOW)
-    return (Ref(Entity.SCENE, scene_id),)
+    return (Ref(Entity.SCENE, scene.id),)
 
 
-def settle_takes(session: Session, scene_id: UUID) -> None:
+def settle_takes(session: Session, scene_id: UUID) -> Scene:
     """A delivered take whose candidates are all at their end is settled, or spoiled if none is usable.
 
     What a scene that was left out or cancelled still has at a service is stopped there; what is still in line
-    for a scene that has ended, or for an older version of it, is not bought any more.
+    for a scene that has ended, or for an older version of it, is not bought any more. The scene, locked.
     """
     scene = scenes.lock(session, scene_id)
-    _stop_takes(session, scene)
-    usable = exists().where(
-        GenerationCandidate.take_id == Take.id, GenerationCandidate.state != str(CandidateState.UNUSABLE)
-    )
-    rows = session.execute(
-        select(Take.id, usable).where(
-            Take.scene_id == scene_id, Take.state == str(TakeState.DELIVERED), ~scenes.unfinished()
-        )
-    ).all()
-    good = [take_id for take_id, has_usable in rows if has_usable]
-    bad = [take_id for take_id, has_usable in rows if not has_usable]
+    rows = session.execute(_loose(), {"scene": scene_id}).all()
+    for event, state in (("cancelled", TakeState.QUEUED), ("cancel_asked", TakeState.SUBMITTED)):
+        ids = [row.id for row in rows if row.state == state]
+        if ids:
+            reason = "it is not wanted any more"
+            advance_many(session, Entity.TAKE, ids, event, states=[state], reason=reason, sent=False)
+    good = [row.id for row in rows if row.state == TakeState.DELIVERED and row.usable]
+    bad = [row.id for row in rows if row.state == TakeState.DELIVERED and not row.usable]
     if good:
         advance_many(session, Entity.TAKE, good, "settled", ended_at=NOW)
     if bad:
@@ -83,15 +82,17 @@ def settle_takes(session: Session, scene_id: UUID) -> None:
             session, Entity.TAKE, bad, "spoiled", reason=reason, last_error=reason, fault=str(Fault.SPOILED),
             ended_at=NOW,
         )  # fmt: skip
+    return scene
 
 
-def _stop_takes(session: Session, scene: Scene) -> None:
-    rows = session.execute(select(Take.id, Take.state).where(Take.scene_id == scene.id, loose())).all()
-    for event, state in (("cancelled", TakeState.QUEUED), ("cancel_asked", TakeState.SUBMITTED)):
-        ids = [take_id for take_id, found in rows if found == state]
-        if ids:
-            reason = "it is not wanted any more"
-            advance_many(session, Entity.TAKE, ids, event, states=[state], reason=reason, sent=False)
+@cache
+def _loose() -> Any:
+    """The loose takes of a scene, and whether a clip of theirs can be used."""
+    usable = exists().where(
+        GenerationCandidate.take_id == Take.id, GenerationCandidate.state != str(CandidateState.UNUSABLE)
+    )
+    mine = Take.scene_id == bindparam("scene", type_=Uuid)
+    return select(Take.id, Take.state, usable.label("usable")).where(mine, loose())
 
 
 def loose() -> ColumnElement[bool]:
@@ -104,9 +105,9 @@ def loose() -> ColumnElement[bool]:
     )
 
 
-def take_facts(session: Session, scene: Scene) -> list[TakeFact]:
-    """The takes of the scene's version as the decision sees them."""
-    given = money.tries(session, scene.id, scene.version)
+def take_facts(session: Session, scene: Scene, *, counted: bool = True) -> list[TakeFact]:
+    """The takes of the scene's version as the decision sees them; `counted`: with how often each was ordered."""
+    given = money.tries(session, scene.id, scene.version) if counted else {}
     return [
         TakeFact(
             id=take.id, round=take.round, slot=take.slot, service=f"{take.service}/{take.model}",
@@ -123,19 +124,18 @@ def _fault(take: Take) -> Fault | None:
     return Fault(take.fault) if take.fault else None
 
 
-def candidate_facts(session: Session, scene: Scene) -> list[CandidateFact]:
-    """The clips that its takes brought, as the decision sees them."""
+def candidate_facts(delivered: Iterable[tuple[GenerationCandidate, Take]]) -> list[CandidateFact]:
+    """The clips that a scene's takes brought, as the decision sees them."""
     return [
         CandidateFact(
             id=candidate.id, order=(take.round, take.slot, candidate.number), state=CandidateState(candidate.state),
             composite=candidate.composite, cost=candidate.cost or Decimal(0), reason=candidate.last_error or "",
         )
-        for candidate, take in scenes.candidates(session, scene)
+        for candidate, take in delivered
     ]  # fmt: skip
 
 
-def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
-    scene = scenes.lock(session, scene_id)
+def _decide(session: Session, deps: Deps, scene: Scene) -> Refs:
     if scene.state != SceneState.GENERATING:
         return ()
     project = projects.get(session, scene.project_id)
@@ -147,7 +147,9 @@ def _decide(session: Session, deps: Deps, scene_id: UUID) -> Refs:
         cheaper=_cheaper(deps, project, scene), tries=deps.settings.tries, max_takes=scene.max_takes,
         critical=scene.critical,
     )  # fmt: skip
-    decision = decide(take_facts(session, scene), candidate_facts(session, scene), bounds)
+    candidates = candidate_facts(scenes.candidates(session, scene))
+    takes = take_facts(session, scene, counted=best_of(candidates) is None)  # matters where nothing can be chosen
+    decision = decide(takes, candidates, bounds)
     if isinstance(decision, GiveUp) and lacks:
         decision = GiveUp(f"{decision.reason}; {lacks}", decision.leave_out)
     if isinstance(decision, Buy) and decision.service == bounds.service and fallback:
@@ -187,10 +189,11 @@ def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why
     project = projects.get(session, scene.project_id)
     service, _, model = route.partition("/")
     round_ = scene.round + 1
-    takes = order(deps, session, project, scene, round_, service, model, count, scenes.keyframes(session, scene))
+    frames = scenes.keyframes(session, scene)
+    ordered = order(deps, session, project, scene, round_, service, model, count, frames)
     scenes.next_round(session, scene, round_)
     scenes.note(session, scene, why)
-    return [Ref(Entity.TAKE, take.id) for take in takes]
+    return ordered.takes
 
 
 def _fallback(deps: Deps, scene: Scene) -> tuple[str, str]:

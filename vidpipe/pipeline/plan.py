@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes, projects, scenes
@@ -22,15 +24,24 @@ def _work(deps: Deps, scene: Scene, lease: UUID) -> Refs:
     # What the model can do is data; reading it here lets a bad setting block the scene with its reason.
     deps.capabilities(scene.service, scene.model)
 
-    def record(session: Session) -> list[UUID]:
+    def record(session: Session) -> Ordered:
         project = projects.get(session, scene.project_id)
         frames = _keyframes(session, scene)
         _scene_manifest(session, scene)
-        takes = order(deps, session, project, scene, 1, scene.service, scene.model, scene.candidates, frames)
+        ordered = order(deps, session, project, scene, 1, scene.service, scene.model, scene.candidates, frames)
         advance(session, scene, "started", lease=lease, round=1, note=None, started_at=NOW)
-        return [take.id for take in takes]
+        return ordered
 
-    return lane.let_go(deps, [Ref(Entity.TAKE, take_id) for take_id in deps.db.run(record)])
+    ordered = deps.db.run(record)
+    return lane.let_go(deps, ordered.takes) if ordered.in_line else ordered.takes
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Takes that were written down, and whether they wait in line for their service."""
+
+    takes: Refs
+    in_line: bool
 
 
 def order(
@@ -43,7 +54,7 @@ def order(
     model: str,
     count: int,
     frames: dict[str, Keyframe],
-) -> list[Take]:
+) -> Ordered:
     """The takes that bring `count` candidates: one operation where the service takes a count, else several.
 
     No more takes than the scene may still have; fewer candidates then.
@@ -52,12 +63,13 @@ def order(
     request = _request(project, scene, frames, able)
     seed = int(scene.spec.get("seed") or project.seed)
     # What a database that was restored had forgotten stands there already (pipeline/restored.py).
-    there = {take.slot: take.count for take in scenes.takes(session, scene) if take.round == round_}
+    bought = scenes.takes(session, scene)
+    there = {take.slot: take.count for take in bought if take.round == round_}
     free = deps.limits(service).none and lanes.is_open(session, service)
     now = func.clock_timestamp() if free else None
     takes: list[Take] = []
     left, slot = count, 0
-    room = scenes.room(session, scene)
+    room = max(0, scene.max_takes - len(bought))
     while left > 0 and len(takes) < room:
         slot += 1
         share = there.get(slot, min(left, able.max_candidates))
@@ -74,7 +86,7 @@ def order(
     session.flush()
     for take in takes:
         born(session, take)
-    return takes
+    return Ordered([Ref(Entity.TAKE, take.id) for take in takes], in_line=not free)
 
 
 def _seed(seed: int, scene: Scene, round_: int, already: int) -> int:
@@ -100,10 +112,10 @@ def _request(project: Project, scene: Scene, frames: dict[str, Keyframe], able: 
 
 def _keyframes(session: Session, scene: Scene) -> dict[str, Keyframe]:
     """The scene's key frames: given ones by their key, the last frame of the scene before where it is asked."""
-    already = scenes.keyframes(session, scene)
-    for which in ("first", "last"):
-        wanted = scene.spec.get(f"{which}_frame")
-        if which in already or not wanted:
+    asked = {which: wanted for which in ("first", "last") if (wanted := scene.spec.get(f"{which}_frame"))}
+    already = scenes.keyframes(session, scene) if asked else {}
+    for which, wanted in asked.items():
+        if which in already:
             continue
         source, key = (_previous(session, scene, wanted)) if wanted["source"] == "previous" else (None, wanted["key"])
         if key is None:
@@ -130,13 +142,15 @@ def _previous(session: Session, scene: Scene, wanted: dict[str, Any]) -> tuple[U
 
 
 def _scene_manifest(session: Session, scene: Scene) -> None:
-    if scenes.manifest(session, scene) is None:
-        session.add(
-            SceneManifest(
-                scene_id=scene.id, version=scene.version, manifest_json={"cast": scene.spec.get("cast", [])},
-                selected_reference_tags=[reference["tag"] for reference in scene.spec.get("reference_images", [])],
-            )
-        )  # fmt: skip
+    references = [reference["tag"] for reference in scene.spec.get("reference_images", [])]
+    made = insert(SceneManifest).on_conflict_do_nothing(index_elements=["scene_id", "version"])
+    session.execute(
+        made,
+        {
+            "id": uuid4(), "scene_id": scene.id, "version": scene.version,
+            "manifest_json": {"cast": scene.spec.get("cast", [])}, "selected_reference_tags": references,
+        },
+    )  # fmt: skip
 
 
 PLAN = Step(
@@ -149,4 +163,4 @@ PLAN = Step(
     only_if=lambda: (projects.runs(Scene.project_id), scenes.ready()),
 )
 
-__all__ = ["PLAN", "order"]
+__all__ = ["PLAN", "Ordered", "order"]

@@ -17,21 +17,21 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, text, update
+from sqlalchemy import text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from vidpipe import telemetry
 from vidpipe.db import money
 from vidpipe.db.due import STATES, DueTake, claim_due, claim_one
-from vidpipe.db.models import GenerationCandidate, Take
-from vidpipe.db.transitions import NOW, advance_many, born
+from vidpipe.db.models import Take
+from vidpipe.db.transitions import NOW, advance_many
 from vidpipe.domain.requests import Delivered, Pending
 from vidpipe.domain.selection import Fault
-from vidpipe.domain.states import CandidateState, Entity, TakeState
+from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, VidpipeError
 from vidpipe.logs import told
-from vidpipe.pipeline import lane
+from vidpipe.pipeline import delivered, lane
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, pause
 from vidpipe.services.base import Connected, VideoService
@@ -235,9 +235,8 @@ class _Outcome:
             if self.delivered
             else []
         )
-        for take, found in self.delivered:
-            if take.id in moved:
-                _announce(session, take, found)
+        if moved:
+            delivered.write(session, [(take, found) for take, found in self.delivered if take.id in moved])
 
     def _park(self, session: Session, lease: UUID) -> None:
         session.execute(
@@ -310,26 +309,3 @@ def _ran_over(session: Session, take: DueTake, lease: UUID) -> None:
         case _:
             event, more = "never_ended", {}
     advance_many(session, Entity.TAKE, [take.id], event, lease=lease, reason=reason, last_error=reason, **more)
-
-
-def _announce(session: Session, take: DueTake, found: Delivered) -> None:
-    """Write what a delivered take brought: its bill, and a candidate a clip."""
-    amount = money.settle(session, take, found.cost)
-    session.execute(
-        update(Take)
-        .where(Take.id == take.id)
-        .values(cost=amount, filtered=found.filtered, progress=1.0, model_version=found.model_version or take.model)
-        .execution_options(synchronize_session=False)
-    )
-    made = [
-        GenerationCandidate(
-            project_id=take.project_id, scene_id=take.scene_id, take_id=take.id, version=take.version,
-            number=clip.number, handle=clip.handle, seed=clip.seed, cost=amount / len(found.clips),
-            state=str(CandidateState.ANNOUNCED), sent_at=func.clock_timestamp(),
-        )
-        for clip in found.clips
-    ]  # fmt: skip
-    session.add_all(made)
-    session.flush()
-    for candidate in made:
-        born(session, candidate)

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Uuid, bindparam, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
 
 from vidpipe.db import lanes, money, projects
 from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
 from vidpipe.db.transitions import NOW, advance_many, born
+from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
 
@@ -57,34 +59,47 @@ def running(session: Session, project_id: UUID, *, counted: bool) -> Project | N
 
     `counted`: its money is about to be counted, so nobody else may reserve meanwhile.
     """
-    if counted:
-        project = projects.lock(session, project_id)
-        return project if project.state in PROJECT_RUNS else None
-    return projects.get(session, project_id) if projects.keep_running(session, project_id) else None
+    project = (projects.lock if counted else projects.keep)(session, project_id)
+    return project if project.state in PROJECT_RUNS else None
 
 
-def accepted(session: Session, take: Take, attempt: Attempt, name: str, timeout: float) -> UUID | None:
+def accepted(session: Session, take: Take, attempt: Attempt, answer: Accepted, timeout: float) -> UUID | None:
     """Write the operation's name; the take that is watched for it, None where that was written before.
 
     Whoever holds the lease, and whatever became of the take. Where it has another operation meanwhile (its order
     was given up as lost and given again), this one becomes a take of its own.
     """
     lanes.reopen(session, take.service)
-    found = select(Take).where(Take.id == take.id).with_for_update(key_share=True)
-    now = session.execute(found.execution_options(populate_existing=True)).scalar_one()
-    known = select(Attempt.id).where(Attempt.id == attempt.id, Attempt.outcome == "accepted")
-    if session.execute(known).scalar_one_or_none() is not None:
+    now = session.execute(_locked(), {"take": take.id}, execution_options={"populate_existing": True}).scalar_one()
+    before = session.execute(_before(), {"attempt": attempt.id}).one()
+    if before.known:
         return None
-    money.end_attempt(session, attempt.id, "accepted", operation=name)
-    _others_are_unclear(session, attempt)
+    money.end_attempt(session, attempt.id, "accepted", operation=answer.name)
+    if before.others:
+        _others_are_unclear(session, attempt)
     longest = timedelta(seconds=timeout)
     if now.operation is not None or TakeState(now.state) not in sources(Entity.TAKE, "accepted"):
-        return _take_of_its_own(session, now, attempt, name, longest)
+        return _take_of_its_own(session, now, attempt, answer.name, longest)
+    first = timedelta(seconds=min(answer.ready_in, timeout)) if answer.ready_in else None
     advance_many(
-        session, Entity.TAKE, [take.id], "accepted", states=[now.state], reason=name, fault=None, ended_at=None,
-        operation=name, submitted_at=NOW, deadline_at=longest,
+        session, Entity.TAKE, [take.id], "accepted", states=[now.state], reason=answer.name, fault=None, ended_at=None,
+        operation=answer.name, submitted_at=NOW, deadline_at=longest, due_at=first,
     )  # fmt: skip
     return take.id
+
+
+@cache
+def _locked() -> Any:
+    return select(Take).where(Take.id == bindparam("take", type_=Uuid)).with_for_update(key_share=True)
+
+
+@cache
+def _before() -> Any:
+    """Whether an attempt is known to be accepted, and whether others of its purchase are open."""
+    other = aliased(Attempt)
+    others = exists().where(other.purchase_id == Attempt.purchase_id, other.id != Attempt.id, other.outcome == "open")
+    known = (Attempt.outcome == "accepted").label("known")
+    return select(known, others.label("others")).where(Attempt.id == bindparam("attempt", type_=Uuid))
 
 
 def _take_of_its_own(session: Session, take: Take, attempt: Attempt, operation: str, longest: timedelta) -> UUID:

@@ -84,7 +84,7 @@ def _record(
     for attempt in attempts:
         answer = answers[attempt.id]
         if answer is not None:
-            watched = purchase.accepted(session, take, attempt, answer.name, timeout)
+            watched = purchase.accepted(session, take, attempt, answer, timeout)
             found += [watched] if watched else []
         elif settled:
             money.end_attempt(session, attempt.id, "lost", detail="the service never got the order")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Uuid, bindparam, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
@@ -59,14 +60,18 @@ def _counts(fault: Fault, scene: Scene) -> bool:
 
 
 def _context(session: Session, candidate: GenerationCandidate) -> tuple[Scene, Project, Take]:
-    found = (
+    scene, project, take = session.execute(_of_a_take(), {"take": candidate.take_id}).one()
+    return scene, project, take
+
+
+@cache
+def _of_a_take() -> Any:
+    return (
         select(Scene, Project, Take)
         .join(Project, Project.id == Scene.project_id)
         .join(Take, Take.scene_id == Scene.id)
-        .where(Take.id == candidate.take_id)
+        .where(Take.id == bindparam("take", type_=Uuid))
     )
-    scene, project, take = session.execute(found).one()
-    return scene, project, take
 
 
 def _look(deps: Deps, clip: DecodedClip, project: Project, scene: Scene) -> list[Reading]:

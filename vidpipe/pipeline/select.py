@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,40 +31,60 @@ def _record(session: Session, scene_id: UUID, lease: UUID) -> None:
     scene = scenes.lock(session, scene_id)
     if scene.lease_token != lease:
         raise Stale(f"{scene.label} is in other hands")
-    candidates = candidate_facts(session, scene)
+    delivered = scenes.candidates(session, scene)
+    candidates = candidate_facts(delivered)
     best = best_of(candidates)
     if best is None:
         raise VidpipeError(f"{scene.label} has no usable candidate to choose from")
     why = why_best(best, candidates)
-    point_at(session, scene, best.id, by="auto", why=why)
+    _point_at(session, scene, [candidate for candidate, _ in delivered], best.id, why)
     advance(session, scene, "selected", lease=lease, reason=why)
 
 
-def point_at(session: Session, scene: Scene, candidate_id: UUID, *, by: str, why: str) -> None:
+def _point_at(
+    session: Session, scene: Scene, delivered: Sequence[GenerationCandidate], chosen_id: UUID, why: str
+) -> None:
     """Make this candidate the scene's clip, in place of any other; the caller holds the scene's lock."""
-    mine = [candidate for candidate, _ in scenes.candidates(session, scene)]
-    others = [
-        c.id for c in mine if c.id != candidate_id and c.state in (CandidateState.SCORED, CandidateState.SELECTED)
-    ]
-    session.execute(
-        update(GenerationCandidate)
-        .where(GenerationCandidate.id.in_([c.id for c in mine]), GenerationCandidate.id != candidate_id)
-        .values(is_selected=False)
-        .execution_options(synchronize_session=False)
-    )
-    if others:
-        advance_many(session, Entity.CANDIDATE, others, "passed")
-    chosen = next(candidate for candidate in mine if candidate.id == candidate_id)
-    if chosen.state != CandidateState.SELECTED:
-        advance(session, chosen, "selected", reason=why, is_selected=True, selected_by=by)
-    session.execute(delete(VideoClip).where(VideoClip.scene_id == scene.id, VideoClip.version == scene.version))
-    session.execute(
-        insert(VideoClip).values(
-            id=uuid4(), project_id=scene.project_id, scene_id=scene.id, version=scene.version, candidate_id=chosen.id,
-            key=chosen.key, duration=chosen.duration, facts=chosen.facts, first_frame_key=chosen.first_frame_key,
-            last_frame_key=chosen.last_frame_key, created_at=func.clock_timestamp(),
+    chosen = next(candidate for candidate in delivered if candidate.id == chosen_id)
+    others = [candidate for candidate in delivered if candidate.id != chosen_id]
+    before = [other.id for other in others if other.is_selected]
+    if before:
+        session.execute(
+            update(GenerationCandidate)
+            .where(GenerationCandidate.id.in_(before))
+            .values(is_selected=False)
+            .execution_options(synchronize_session=False)
         )
-    )  # fmt: skip
+    passed = [other.id for other in others if other.state in (CandidateState.SCORED, CandidateState.SELECTED)]
+    if passed:
+        advance_many(session, Entity.CANDIDATE, passed, "passed")
+    if chosen.state != CandidateState.SELECTED:
+        advance(session, chosen, "selected", reason=why, is_selected=True, selected_by="auto")
+    values = {
+        "project_id": scene.project_id, "scene_id": scene.id, "version": scene.version, "candidate_id": chosen.id,
+        "key": chosen.key, "duration": chosen.duration, "facts": chosen.facts,
+        "first_frame_key": chosen.first_frame_key, "last_frame_key": chosen.last_frame_key,
+    }  # fmt: skip
+    session.execute(_clip(), {"id": uuid4(), **values})
+
+
+@cache
+def _clip() -> Any:
+    """The clip of a scene's version, whatever it was before."""
+    table: Any = VideoClip.__table__
+    made = insert(table)
+    names = (
+        "candidate_id",
+        "key",
+        "duration",
+        "facts",
+        "first_frame_key",
+        "last_frame_key",
+    )
+    fresh: dict[str, Any] = {name: made.excluded[name] for name in names}
+    return made.on_conflict_do_update(
+        index_elements=["scene_id", "version"], set_={**fresh, "created_at": func.clock_timestamp()}
+    )
 
 
 SELECT = Step(

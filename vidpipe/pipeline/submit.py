@@ -23,7 +23,7 @@ from vidpipe.db.leases import park, release
 from vidpipe.db.models import Attempt, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance
 from vidpipe.domain.pricing import Price
-from vidpipe.domain.requests import FootageCut, Reference, VideoRequest
+from vidpipe.domain.requests import Accepted, FootageCut, Reference, VideoRequest
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TakeState
 from vidpipe.errors import Refused, Stale, Transient, Unavailable, Uncertain
@@ -73,7 +73,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
             return answer.unclear(error.message)
         except Exception as error:  # noqa: BLE001 - after the intent, anything unknown is unclear, never lost
             return answer.unclear(f"{type(error).__name__}: {error}")
-    return answer.accepted(accepted.name)
+    return answer.accepted(accepted)
 
 
 def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal) -> Attempt | TooDear | None:
@@ -134,12 +134,12 @@ class _Answer:
         self.deps, self.take, self.attempt, self.able = deps, take, attempt, able
         self._scene = (Ref(Scene.entity, take.scene_id),)
 
-    def accepted(self, name: str) -> Refs:
+    def accepted(self, answer: Accepted) -> Refs:
         """The service gave the operation a name."""
         seconds = self.able.timeout_seconds
 
         def record(session: Session) -> UUID | None:
-            return purchase.accepted(session, self.take, self.attempt, name, seconds)
+            return purchase.accepted(session, self.take, self.attempt, answer, seconds)
 
         watched = self.deps.db.run(record, patience=_PATIENCE)
         telemetry.submitted(self.take.service, "accepted")

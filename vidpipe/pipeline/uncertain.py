@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db import money, scenes
 from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
 from vidpipe.db.transitions import NOW, advance, advance_many
+from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import UserError
@@ -82,7 +83,7 @@ def found(deps: Deps, words: str, name: str) -> str:
         if one.operation is not None:
             _watch_again(session, take, timeout)
         else:
-            purchase.accepted(session, take, attempt, name.strip(), timeout)
+            purchase.accepted(session, take, attempt, Accepted(name.strip()), timeout)
         return f"{_words(one)} is watched as {name.strip()}"
 
     return deps.db.run(work)

@@ -119,7 +119,7 @@ def _graded(name: str, value: float, unit: str, note: str = "") -> Measure:
 
 
 def _picture(clip: DecodedClip) -> tuple[Measure, ...]:
-    y = stretches.luma(clip.small)
+    y = clip.luma
     counts = np.bincount(y.ravel(), minlength=256) / y.size
     measures = [
         _graded("sharpness", sharpness(clip), "std of Laplacian / contrast"),
@@ -131,7 +131,7 @@ def _picture(clip: DecodedClip) -> tuple[Measure, ...]:
     change = _changes(y)
     if len(y) >= 3:
         measures += _movement(y, change, dark)
-    return (*measures, *_stretches(y, clip.times, change, dark))
+    return (*measures, *_stretches(clip, change, dark))
 
 
 def sharpness(clip: DecodedClip) -> float:
@@ -200,15 +200,14 @@ def is_flash(y: stretches.Luma, means: NDArray[np.float32], place: int, jump: fl
     return False
 
 
-def _stretches(
-    y: stretches.Luma, times: NDArray[np.float64], change: NDArray[np.float32], dark: NDArray[np.bool_]
-) -> tuple[Measure, ...]:
+def _stretches(clip: DecodedClip, change: NDArray[np.float32], dark: NDArray[np.bool_]) -> tuple[Measure, ...]:
+    times = clip.times
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     whole = float(times[-1]) + step
     black = stretches.runs(dark, times)
     still = tuple(
         stretch
-        for stretch in stretches.frozen(y, times)
+        for stretch in clip.frozen
         if stretch.seconds >= _FROZEN_LEAST - 1e-6 and not dark[int(np.searchsorted(times, stretch.start))]
     )
     again = (change < _SAME) & ~dark[1:]

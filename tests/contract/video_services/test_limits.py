@@ -9,15 +9,15 @@ import pytest
 
 from tests.contract.video_services.stage import Server, delivered, request_for
 from vidpipe.domain.requests import VideoRequest
-from vidpipe.errors import Refused, Transient
+from vidpipe.errors import Refused, Unavailable
 from vidpipe.services.procedural.adapter import ProceduralService
 
 
 def not_now(service: ProceduralService, request: VideoRequest) -> float:
-    """Seconds after which the service wants to be asked again."""
-    with pytest.raises(Transient) as caught:
+    """Seconds after which the service wants to be asked again; its limits are no fault of one order."""
+    with pytest.raises(Unavailable) as caught:
         service.submit(request)
-    assert type(caught.value) is Transient and caught.value.retry_after is not None
+    assert caught.value.retry_after is not None
     return caught.value.retry_after
 
 

@@ -22,7 +22,8 @@ class Project(Workable):
 
     title: Mapped[str]
     fingerprint: Mapped[str] = mapped_column(index=True)  # sha256 of the storyboard and its files
-    storyboard: Mapped[dict[str, Any]]  # the file as it was read, for people and for forks
+    # The file as it was read, for people and for forks; as long as the film, and no step needs it.
+    storyboard: Mapped[dict[str, Any]] = mapped_column(deferred=True)
     width: Mapped[int]
     height: Mapped[int]
     fps: Mapped[int]

@@ -3,8 +3,8 @@
 Exactly one POST leaves a submit. What it means for the purchase:
 
     cannot connect                          Unavailable  nothing was sent
-    429 with the code quota,                Unavailable  the server answers so before it writes anything down (app.py)
-      503 with the code maintenance
+    429 with the code quota, requests or    Unavailable  the server answers so before it writes anything down (app.py);
+      operations, 503 with maintenance                   it is about all orders and not about this one
     429, 503                                Transient    likewise
     400, 404, 405, 413, 415, 422            Refused      invalid; checked before it is accepted
     451                                     Refused      policy
@@ -75,7 +75,7 @@ class BareService:
         if answer.status == 202:
             name = answer.found.get("name")
             if isinstance(name, str) and NAME.fullmatch(name):
-                return Accepted(name)
+                return Accepted(name, number(answer.found.get("ready_in")) or None)
             raise Uncertain(f"{self.name} accepted a submit without telling its name")
         message = f"{self.name}: {answer.message}"
         if answer.status in (429, 503):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -15,7 +16,8 @@ from vidpipe.errors import Transient, Unavailable
 
 ANSWER_LIMIT = 1024 * 1024  # bytes of a JSON answer
 LONGEST_PAUSE = 3600.0  # seconds that Retry-After may ask for
-WHOLE_SERVICE = {(429, "quota"), (503, "maintenance")}  # status and code: not this request, but every one
+# Status and code: not this request, but every one that came now.
+WHOLE_SERVICE = {(429, "quota"), (429, "requests"), (429, "operations"), (503, "maintenance")}
 
 
 @dataclass(frozen=True)
@@ -91,5 +93,11 @@ def amount(value: object) -> Decimal | None:
 
 
 def number(value: object) -> float | None:
-    """A figure, or None where it is none."""
-    return float(value) if isinstance(value, int | float) else None
+    """A figure that is not below nothing, or None where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) and found >= 0 else None

@@ -139,7 +139,7 @@ class Desk:
             return error(500, "something went wrong, as was asked for")
         if "stall" in faults:
             await asyncio.sleep(faults.figure("stall"))
-        return JSONResponse({"name": name}, status_code=202)
+        return JSONResponse({"name": name, "ready_in": self.options.latency}, status_code=202)
 
     def _refusal(self, order: Order, faults: Faults, injection: Injection | None) -> Response | None:
         for name, (status, code, message, later) in REFUSALS.items():
