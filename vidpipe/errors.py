@@ -22,9 +22,18 @@ VidpipeError
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # general categories of Unicode
+
+
+def shown(text: str, most: int = 1000) -> str:
+    """A text from outside as it can be shown: without control characters and what turns the direction of writing, and
+    no longer than `most` characters."""
+    return "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text[:most])
 
 
 class VidpipeError(Exception):
@@ -115,6 +124,10 @@ class TransactionOpen(VidpipeError):
 
 class ServiceError(VidpipeError):
     """A video, image or text service did not do what it was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        # What a service said is repeated in it, and goes to terminals, logs and rows.
+        super().__init__(None if message is None else shown(message))
 
 
 class Transient(ServiceError):

@@ -19,15 +19,17 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
+from vidpipe import rehearsal
 from vidpipe.cluster import ClusterOptions
 from vidpipe.db.lanes import NORMAL
 from vidpipe.domain.states import ProjectState
-from vidpipe.domain.storyboard import Defaults, Storyboard, read_storyboard
+from vidpipe.domain.storyboard import Defaults, Reading, Storyboard, read_storyboard
+from vidpipe.domain.storyboard import examine as examine_storyboard
 from vidpipe.errors import FilmUnfinished, SetupError
 from vidpipe.pipeline import control, given
 from vidpipe.pipeline.enroll import Consent, Enrolled, enroll
@@ -60,6 +62,7 @@ class Film:
     fresh: bool  # enqueued by this run, not found
     finished_before: bool  # it was done already, and is only written again
     missing: tuple[str, ...] = ()  # files that the media store could not give, with the reason
+    rehearsed: rehearsal.Rehearsed | None = None
 
     @property
     def done(self) -> bool:
@@ -81,13 +84,16 @@ class Runner:
         consent: Consent | None = None,
         priority: int = NORMAL,
         options: ClusterOptions | None = None,
+        rehearse: bool = False,
         on_step: Callable[[str], None] | None = None,
     ) -> None:
         """`out` is a folder (default: out/TITLE), `home` where the cluster keeps its data (default: settings).
 
         `again` makes a new film of a storyboard that was rendered before; `retry` makes again what is blocked
         in a film that waits. `consent` is needed for a film that pays; `priority` (1 to 9) is its share of a
-        busy service. `on_step` hears the steps of a cluster's start and its stop, which go by while
+        busy service. `rehearse` makes the film on the emulator, in a home of its own and for nothing: the process
+        can dial nothing but this machine from then on (rehearsal.py). `on_step` hears the steps of a cluster's start
+        and its stop, which go by while
         nothing can be yielded.
         """
         self.storyboard = Path(storyboard)
@@ -96,19 +102,28 @@ class Runner:
         self.retry = retry
         self.consent = consent
         self.priority = priority
-        self.options = options
+        self.options = replace(options or ClusterOptions(), rehearse=True) if rehearse else options
+        self.rehearse = rehearse
         self.on_step = on_step or (lambda words: None)
         self.out = None if out is None else Path(out)
         self.film: Film | None = None
 
     def __iter__(self) -> Generator[Progress]:
         """Raises UserError (what, where, what to do) before anything is begun, FilmUnfinished when it broke off."""
-        settings = load(home=self.home)
+        settings = load(home=rehearsal.begin(self.home) if self.rehearse else self.home)
         storyboard = read(self.storyboard, settings)
+        if self.rehearse:  # it costs nothing, and the folder of the real film is not for it
+            budget = storyboard.budget if self.consent is None else self.consent.budget
+            self.consent = Consent(confirmed=True, budget=budget, no_budget=budget is None)
+            self.out = self.out or default_out(storyboard).with_name(f"{default_out(storyboard).name}-rehearsal")
+        else:
+            check_set_up(storyboard, settings)
         given.check(storyboard)
         self.out = (self.out or default_out(storyboard)).absolute()
         check_out(self.out)
         with connect_or_start(settings, self.options, self.on_step) as connection:
+            if self.rehearse:  # where its services are is known since the emulator runs
+                check_set_up(storyboard, connection.deps.settings)
             enrolled = enroll(
                 connection.deps, storyboard, again=self.again, consent=self.consent, priority=self.priority
             )
@@ -127,6 +142,7 @@ class Runner:
                 enrolled.project_id, self.out, written.film if last.state == ProjectState.DONE else None,
                 last, enrolled.fresh, before.state == ProjectState.DONE,
                 tuple(f"{file.path}: {file.reason}" for file in written.missing),
+                rehearsal.settle(connection.deps, enrolled.project_id, storyboard) if self.rehearse else None,
             )  # fmt: skip
             yield Progress("end", f"the film is {last.state}", last)
 
@@ -191,7 +207,29 @@ def unfinished(status: FilmStatus) -> FilmUnfinished:
 
 def read(path: Path, settings: Settings) -> Storyboard:
     """The storyboard; raises StoryboardInvalid with everything that is wrong with it."""
-    return read_storyboard(path, defaults=Defaults(settings.default_service, settings.services))
+    return read_storyboard(path, defaults=defaults(settings))
+
+
+def check_set_up(storyboard: Storyboard, settings: Settings) -> None:
+    """Raise SetupError where a scene's service cannot be used from here: nothing is begun that cannot be ended."""
+    for scene in storyboard.scenes:
+        unset = settings.lacking.get(scene.service)
+        if unset:
+            raise SetupError(
+                f"{scene.label} is to be made by {scene.service}, which can't be used from here:"
+                f" {' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set.",
+                remedy="Set it, name another service, or `vidpipe enqueue` it where the workers have it.",
+            )
+
+
+def examine(path: Path, settings: Settings) -> Reading:
+    """The same with what is wrong told instead of raised; raises only where the file cannot be read at all."""
+    return examine_storyboard(path, defaults=defaults(settings))
+
+
+def defaults(settings: Settings) -> Defaults:
+    """What holds where a storyboard says nothing."""
+    return Defaults(settings.default_service, settings.services, settings.lacking)
 
 
 def follow(connection: Connection, project_id: UUID, *, every: float = EVERY) -> Generator[Progress]:

@@ -15,7 +15,9 @@ from typing import Any
 
 import yaml
 
+from vidpipe import fence
 from vidpipe.errors import SetupError
+from vidpipe.service_entries import key_names, keys_of, lacking, stated_in
 
 HOME_NAME = ".vidpipe"
 SIGNING_KEY = "signing-key"  # a file in the home folder, made with the embedded cluster
@@ -61,7 +63,12 @@ class Settings:
     procedural_url: str = ""  # http+unix:// or http:// address of the local procedural service
     service_urls: Mapping[str, str] = field(default_factory=dict)  # and of its further instances, by service
     timing: Timing = field(default_factory=Timing)
-    services: Mapping[str, Any] = field(default_factory=dict)  # config/services.yaml and the user's additions
+    services: Mapping[str, Any] = field(default_factory=dict)  # config/services and the user's additions
+    # Services that cannot be used here: the names of the variables that would have to be set (see `lacking`).
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)  # what those variables hold that are set, by name
+    rehearsing: bool = False  # the emulator stands in for every paid service
+    policy: Mapping[str, Any] = field(default_factory=dict)  # config/policy.yaml, or the user's own in its place
     tries: int = 3  # for transient faults, a row
     log_format: str = "plain"  # or json
     metrics_port: int | None = None  # where a worker shows its figures; 0: a free one, told in its log; None: nowhere
@@ -74,6 +81,11 @@ class Settings:
         marked = [getattr(self, known.name) for known in fields(self) if not known.repr]
         each = (list(value.values()) if isinstance(value, Mapping) else [value] for value in marked)
         return tuple(str(value) for values in each for value in values if value)
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """The services whose keys are all here, and those that need none."""
+        return tuple(name for name in self.services if name not in self.lacking)
 
     @property
     def work(self) -> Path:
@@ -103,12 +115,49 @@ def find_home(env: Mapping[str, str], cwd: Path) -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     """One configuration file; raises SetupError where it cannot be read."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # The parser in C, where there is one, reads the services in a tenth of the time.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise SetupError(f"{path} cannot be read: {error}", remedy="Mend or remove the file.") from error
     if not isinstance(found, dict):
         raise SetupError(f"{path} should hold a mapping", remedy="See config/defaults.yaml for its shape.")
     return found
+
+
+def read_services() -> dict[str, Any]:
+    """The services that vidpipe brings along: the local ones, and those of the vendors, a file each."""
+    local = config_file("services.yaml")
+    found = read_yaml(local)
+    for path in sorted((local.parent / "services").glob("*.yaml")):
+        found = merge(found, read_yaml(path))
+    return found
+
+
+REHEARSAL = "VIDPIPE_REHEARSAL"  # set to anything: this process rehearses
+DUMMY = "rehearsal"  # what every key is then
+# What could lead a rehearsal to other servers than its own.
+_ELSEWHERE = (
+    "VIDPIPE_DATABASE_URL", "VIDPIPE_BROKER_URL", "VIDPIPE_STORAGE", "VIDPIPE_S3_", "VIDPIPE_PROCEDURAL_URL",
+    "VIDPIPE_SERVICE_URLS", "VIDPIPE_SERVICES",
+)  # fmt: skip
+
+
+def enter_rehearsal() -> None:
+    """From now on this process, and what it starts, dials nothing but this machine and has no key but dummies."""
+    for name in [name for name in os.environ if name.startswith(_ELSEWHERE)]:
+        del os.environ[name]
+    os.environ[REHEARSAL] = "1"
+    fence.install()
+
+
+def emulator_note(home: Path) -> dict[str, Any]:
+    """Where the emulator of a home is (`url`) and where its services are (`services`); empty where there is none."""
+    try:
+        found = json.loads((home / "emulator" / "services.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,11 +176,12 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, h
     """
     env = os.environ if environ is None else environ
     home = home.expanduser().absolute() if home else find_home(env, cwd or Path.cwd())
-    options = read_yaml(config_file("defaults.yaml"))
-    services = read_yaml(config_file("services.yaml"))
+    options = read_yaml(config_file("defaults.yaml")) | read_yaml(config_file("policy.yaml"))
+    services = read_services()
     if env.get("VIDPIPE_CONFIG"):
-        own = read_yaml(Path(env["VIDPIPE_CONFIG"]))
-        services = merge(services, {"services": own.pop("services", {})})
+        file = Path(env["VIDPIPE_CONFIG"])
+        own = read_yaml(file)
+        services = merge(services, {"services": stated_in(own.pop("services", {}), file.name)})
         options = merge(options, own)
     note = home / "cluster.json"
     if note.is_file():
@@ -143,7 +193,12 @@ def load(environ: Mapping[str, str] | None = None, cwd: Path | None = None, *, h
         options.pop("s3_credentials", None)  # they are of the server that the settings named
     options = merge(options, _from_environment(env))
     services = merge(services, {"services": options.pop("services", {})})
-    return _settings(home, options, services)
+    if env.get(REHEARSAL):
+        fence.install()
+        env = dict(env) | dict.fromkeys(key_names(services["services"]), DUMMY)
+        emulated = emulator_note(home).get("services", {})
+        options = merge(options, {"service_urls": emulated})
+    return _settings(home, options, services, env)
 
 
 def _cluster_note(path: Path) -> dict[str, Any]:
@@ -199,7 +254,7 @@ def _object(name: str, text: str) -> dict[str, Any]:
     return found
 
 
-def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any]) -> Settings:
+def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any], env: Mapping[str, str]) -> Settings:
     try:
         timing = Timing(**{key: float(value) for key, value in options.get("timing", {}).items()})
     except (TypeError, ValueError) as error:
@@ -219,6 +274,10 @@ def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any
         service_urls={str(name): str(url) for name, url in options.get("service_urls", {}).items()},
         timing=timing,
         services=services["services"],
+        lacking=lacking(services["services"], env, options.get("service_urls", {})),
+        keys=keys_of(services["services"], env),
+        rehearsing=bool(env.get(REHEARSAL)),
+        policy=options.get("policy") or {},
         tries=int(options.get("tries", 3)),
         **_watched(options),
     )

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from vidpipe.db import money
 from vidpipe.db.models import Attempt, Take, Workable
 from vidpipe.db.transitions import advance
-from vidpipe.domain.pricing import Price
+from vidpipe.domain.price import cost_of
 from vidpipe.errors import ServiceError, Transient
 from vidpipe.pipeline import journal, reconcile, submit, sweep
 from vidpipe.pipeline.deps import Deps
@@ -36,9 +36,9 @@ def _order_first(deps: Deps, take: Take, lease: UUID) -> Refs:
     able, token = deps.capabilities(take.service, take.model), uuid4()
     with ExitStack() as media:
         request = replace(submit._request(deps, take, media), token=str(token))
-        price = Price(able.price_per_second).of(request.duration, take.count)
+        price = cost_of(able, request)
         try:
-            name = deps.service(take.service).submit(request).name
+            accepted = deps.service(take.service).submit(request)
         except ServiceError as error:
             raise Transient(error.message) from error
 
@@ -48,7 +48,7 @@ def _order_first(deps: Deps, take: Take, lease: UUID) -> Refs:
 
     begun = deps.db.run(intend)
     journal.write(deps, take, begun, price)
-    return submit._Answer(deps, take, begun, able).accepted(name)
+    return submit._Answer(deps, take, begun, able).accepted(accepted)
 
 
 def _guess() -> None:

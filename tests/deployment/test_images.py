@@ -17,11 +17,15 @@ from vidpipe.cli.main import parser
 TARGETS = ("io", "gpu", "web", "tick", "procedural")
 # What a worker, a sender and a person's command import at the latest when they do their work.
 MODULES = {
-    "io": ("tasks.route", "tasks.ticks", "tasks.heartbeat", "vidpipe.cli.worker", "vidpipe.cli.health"),
+    "io": ("tasks.route", "tasks.ticks", "tasks.heartbeat", "vidpipe.cli.worker", "vidpipe.cli.health",
+           "vidpipe.services.openai_videos", "vidpipe.services.runway", "vidpipe.services.pika", "vidpipe.services.veo",
+           "vidpipe.services.gemini", "vidpipe.services.images.gemini", "vidpipe.services.images.procedural",
+           "vidpipe.services.text.gemini"),
     "gpu": ("tasks.route", "tasks.heartbeat", "vidpipe.vision.technical", "vidpipe.cli.worker", "vidpipe.cli.health"),
     "web": ("tasks.app", "flower.command", "vidpipe.cli.flower", "vidpipe.cli.health"),
     "tick": (
-        "tasks.ticks", "tasks.beat",
+        "tasks.ticks", "tasks.beat", "vidpipe.services.openai_videos", "vidpipe.services.runway",
+        "vidpipe.services.veo", "vidpipe.services.pika", "vidpipe.services.gemini",
         *(f"vidpipe.cli.{name}" for name in ("db", "metrics", "enqueue", "status", "follow", "report", "doctor",
                                              "storage", "uncertain", "health")),
     ),
@@ -71,7 +75,13 @@ def test_an_image_is_as_healthy_alone_as_under_compose(services: dict[str, Any])
 
 def test_only_the_gpu_image_brings_torch() -> None:
     extras = {target: dockerfile.stages()[target].extra for target in TARGETS}
-    assert extras == {"io": "", "tick": "", "web": "flower", "procedural": "procedural", "gpu": "vision"}
+    assert extras == {
+        "io": "services",
+        "tick": "services",
+        "web": "flower",
+        "procedural": "procedural",
+        "gpu": "vision",
+    }
 
 
 def test_no_image_compiles_anything() -> None:

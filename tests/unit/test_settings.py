@@ -149,3 +149,21 @@ def test_logs_are_for_people_unless_json_is_asked_for(tmp_path: Path) -> None:
     assert load({"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_LOG": "json"}).log_format == "json"
     with pytest.raises(SetupError, match="'xml'"):
         load({"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_LOG": "xml"})
+
+
+def test_a_service_without_its_keys_is_told_by_the_variables_it_wants_and_not_by_their_values(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("services: {mine: {keys: [MY_URL, [MY_KEY, MY_TOKEN]], models: {one: {}}}}")
+    env = {"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_CONFIG": str(own)}
+    found = load(env)
+    assert found.lacking["mine"] == ("MY_URL", "MY_KEY or MY_TOKEN") and "mine" not in found.ready
+    assert load({**env, "MY_URL": "u", "MY_KEY": ""}).lacking["mine"] == ("MY_KEY or MY_TOKEN",)
+    whole = load({**env, "MY_URL": "u", "MY_TOKEN": "hush"})
+    assert "mine" not in whole.lacking and "mine" in whole.ready and "hush" not in repr(whole)
+    assert {"procedural", "footage"} <= set(found.ready), "who needs none is always ready"
+    own.write_text("services: {mine: {options: {url: ''}, models: {one: {}}}}")
+    assert load(env).lacking["mine"] == ("its option url",)
+    assert "mine" in load({**env, "VIDPIPE_SERVICE_URLS": '{"mine": "https://host"}'}).ready
+    own.write_text("services: {mine: {keys: MY_KEY, models: {one: {}}}}")
+    with pytest.raises(SetupError, match=r"services\.mine\.keys should be a list"):
+        load(env)

@@ -44,6 +44,7 @@ COMMANDS = {
     "report": ("report", "write a film with its clips and its report to a folder"),
     "services": ("services", "the video services: what their models can do and cost"),
     "cluster": ("cluster", "start, stop or look at the cluster on this machine"),
+    "emulate": ("emulate", "the paid services' protocols on this machine, to rehearse on"),
     "worker": ("worker", "one worker of a cluster of many machines"),
     "doctor": ("doctor", "what is broken or stuck, since when, why, and what to do"),
     "health": ("health", "whether one process of a cluster of many machines is well"),

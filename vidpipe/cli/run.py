@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from vidpipe.cli import cluster_options, codes, consent, out, show, views
+from vidpipe.cluster import ClusterOptions
 from vidpipe.domain.states import ProjectState
-from vidpipe.errors import FilmUnfinished
+from vidpipe.errors import FilmUnfinished, SetupError
 from vidpipe.pipeline.enroll import Consent
+from vidpipe.rehearsal import Rehearsed
 from vidpipe.runner import Film, Runner, unfinished
 from vidpipe.settings import config_file
 
@@ -25,12 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     )
     consent.add_arguments(parser)
     parser.add_argument("--retry", action="store_true", help="make again what is blocked in this film")
+    parser.add_argument(
+        "--rehearse", action="store_true",
+        help="make it on the emulator, with dummy keys and for nothing; ends with what the real film would cost",
+    )  # fmt: skip
+    parser.add_argument("--scenario", type=Path, metavar="FILE", help="of a rehearsal: YAML, what goes wrong and when")
     views.add_arguments(parser)
     cluster_options.add(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Render the film and say where it is; raises Unconfirmed where it would pay and nobody agreed."""
+    if args.scenario is not None and not args.rehearse:
+        raise SetupError("a scenario is for a rehearsal.", remedy="Say --rehearse too.")
+    if args.scenario is not None and not args.scenario.is_file():
+        raise SetupError(f"there is no scenario {args.scenario}.", remedy="See `vidpipe emulate --help`.")
     return consent.asking(args, lambda said: _run(args, said))
 
 
@@ -38,7 +50,8 @@ def _run(args: argparse.Namespace, said: Consent) -> int:
     view = views.choose(args)
     runner = Runner(
         args.storyboard or config_file("examples/lighthouse.yaml"), out=args.out, home=args.home, again=args.again,
-        retry=args.retry, consent=said, priority=args.priority, options=cluster_options.chosen(args), on_step=view.step,
+        retry=args.retry, consent=said, priority=args.priority, options=_options(args),
+        rehearse=args.rehearse, on_step=view.step,
     )  # fmt: skip
     try:
         with view, closing(runner.__iter__()) as events:
@@ -57,6 +70,11 @@ def _run(args: argparse.Namespace, said: Consent) -> int:
     return _code(runner.film)
 
 
+def _options(args: argparse.Namespace) -> ClusterOptions:
+    chosen = cluster_options.chosen(args)
+    return chosen if args.scenario is None else replace(chosen, scenario=str(args.scenario.absolute()))
+
+
 def _code(film: Film) -> int:
     if film.done:
         return codes.DONE
@@ -73,6 +91,7 @@ def _tell(film: Film, args: argparse.Namespace) -> None:
                 "event": "end", "exit": code, "state": film.status.state, "project_id": film.project_id,
                 "out": film.out, "film": film.path, "fresh": film.fresh, "finished_before": film.finished_before,
                 "cost": film.status.settled, "missing": film.missing, "seconds": film.status.seconds,
+                "rehearsed": film.rehearsed,
             }
         )  # fmt: skip
         return
@@ -82,8 +101,18 @@ def _tell(film: Film, args: argparse.Namespace) -> None:
             show.say(f"  {what:<7} {path}")
     for missing in film.missing:
         show.warn(f"not written: {show.clean(missing)}")
+    if film.rehearsed is not None:
+        _tell_rehearsal(film.rehearsed)
     if film.finished_before:
         show.say("\nThis film was finished before; it was written again. A new one:  --again")
+
+
+def _tell_rehearsal(found: Rehearsed) -> None:
+    show.say(f"\nThe emulator's bill  {show.money(found.bill)}, the ledger {show.money(found.ledger)}")
+    if not found.agrees:
+        show.warn("They do not agree: `vidpipe uncertain list` and the report say what is still open.")
+    worst = f", at worst {show.money(found.worst)}" if found.worst > found.cost else ""
+    show.say(f"The real film        {show.money(found.cost)} if all goes well{worst}; {show.roughly(found.seconds)}")
 
 
 def _remedied(film: Film, args: argparse.Namespace) -> FilmUnfinished:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
     match value:
         case UUID() | Decimal() | Path():
             return str(value)
-        case datetime():
+        case date():  # a datetime is one too
             return value.isoformat()
         case float():
             return round(value, 3)

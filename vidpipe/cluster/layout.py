@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import socket
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Layout:
     home: Path
     sockets: Path
     s3_ports: tuple[int, ...] = ()  # of the object store, clients use the first; empty: media lie in a folder
+    emulator_port: int = 0  # on loopback; 0: none runs
 
     @property
     def logs(self) -> Path:
@@ -53,6 +55,10 @@ class Layout:
     @property
     def procedural(self) -> Path:
         return self.home / "procedural"
+
+    @property
+    def emulator(self) -> Path:
+        return self.home / "emulator"
 
     @property
     def s3(self) -> Path:
@@ -112,6 +118,12 @@ class Layout:
             "s3_secure": "false",
             "s3_credentials": str(self.s3_credentials),
         }
+
+
+def free_port() -> int:
+    """A port of this machine's loopback that nobody has now; the same over restarts of the server it is for."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
 
 
 def note_path(home: Path) -> Path:

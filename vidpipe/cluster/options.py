@@ -28,6 +28,8 @@ class ClusterOptions:
     price: str = ""  # US dollars a second of one clip of the service `procedural`; empty: as the configuration has it
     storage: str = ""  # where media lie: folder, or s3 for a server of the cluster's own; empty: as the home has it
     faults: str = ""  # one for every order, or `prompts`: as the prompts say, and as is injected while it runs
+    rehearse: bool = False  # with the emulator in place of the paid services
+    scenario: str = ""  # a file of what goes wrong there
     extra_env: Mapping[str, str] = field(default_factory=dict)  # for every process of the cluster
 
     def __post_init__(self) -> None:

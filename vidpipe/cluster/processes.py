@@ -14,7 +14,16 @@ from vidpipe.cluster import local, postgres, seaweed, valkey
 from vidpipe.cluster.layout import Layout
 from vidpipe.cluster.local import LocalService
 from vidpipe.cluster.options import ClusterOptions
-from vidpipe.cluster.readiness import LogSays, PostgresAnswers, ReadyCheck, SocketAnswers, StoreAnswers, ValkeyAnswers
+from vidpipe.cluster.readiness import (
+    LogSays,
+    PortAnswers,
+    PostgresAnswers,
+    ReadyCheck,
+    SocketAnswers,
+    StoreAnswers,
+    ValkeyAnswers,
+)
+from vidpipe.settings import REHEARSAL
 
 # What a stray setting of this machine could change in a server or in a worker. (Four workers that compile every
 # module at each start cost seconds.)
@@ -73,7 +82,12 @@ def plan(layout: Layout, options: ClusterOptions) -> Plan:
     services = local.local_services(layout, options)
     stores = (_valkey(layout), *((_s3(layout),) if layout.s3_ports else ()))
     return Plan(
-        servers=(*stores, *(_procedural(one, options) for one in services), _postgres(layout, identity)),
+        servers=(
+            *stores,
+            *(_procedural(one, options) for one in services),
+            *_emulator(layout, options),
+            _postgres(layout, identity),
+        ),
         workers=_workers(options),
         migration=(sys.executable, "-m", "vidpipe.cluster.migration", url),
         services=services,
@@ -94,6 +108,7 @@ def environment(layout: Layout, options: ClusterOptions, services: tuple[LocalSe
         **dict.fromkeys(threads, "1"),  # many small tasks side by side: one thread each
         "MALLOC_ARENA_MAX": "2",  # glibc keeps one arena a thread otherwise, and a worker's memory grows
         "LC_ALL": "C",
+        **({REHEARSAL: "1"} if layout.emulator_port else {}),
         **options.extra_env,
         **python_environment(options.extra_env),
     }
@@ -164,6 +179,24 @@ def _procedural(service: LocalService, options: ClusterOptions) -> ProcessSpec:
         SocketAnswers(service.socket),
         stage=SERVICES,
         before=service.prepare,
+    )
+
+
+def _emulator(layout: Layout, options: ClusterOptions) -> Iterator[ProcessSpec]:
+    """What stands in for the paid services while a film is rehearsed."""
+    if not layout.emulator_port:
+        return
+    words = ["--dir", str(layout.emulator), "--port", str(layout.emulator_port)]
+    if options.scenario:
+        words += ["--scenario", options.scenario]
+    if options.latency is not None:
+        words += ["--latency", f"{options.latency:g}"]
+    yield ProcessSpec(
+        "emulator",
+        (sys.executable, "-m", "vidpipe", "emulate", *words),
+        PortAnswers(layout.emulator_port),
+        stage=SERVICES,
+        needed_first=True,  # it writes down where its services are, and workers read that when they start
     )
 
 

@@ -51,6 +51,20 @@ class SocketAnswers:
 
 
 @dataclass(frozen=True)
+class PortAnswers:
+    """Ready when something accepts connections on the port of this machine."""
+
+    port: int
+
+    def __call__(self, log: Path, since: int) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE):
+                return True
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
 class ValkeyAnswers:
     """Ready when PING brings PONG, which it does once the log has been read back."""
 

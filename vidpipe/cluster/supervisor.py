@@ -26,7 +26,7 @@ from typing import Any
 from vidpipe.cluster import local, lock, logs, note, processes, reaper, seaweed, valkey
 from vidpipe.cluster.child import Child
 from vidpipe.cluster.events import Events
-from vidpipe.cluster.layout import Layout, failure_path, make_socket_folder, prepare_home
+from vidpipe.cluster.layout import Layout, failure_path, free_port, make_socket_folder, prepare_home
 from vidpipe.cluster.migration import SECONDS as MIGRATION_SECONDS
 from vidpipe.cluster.migration import Migration
 from vidpipe.cluster.options import ClusterOptions
@@ -280,7 +280,10 @@ def supervise(home: Path, options: ClusterOptions, events: Events, report: Repor
     prepare_home(home)
     held = lock.take(home)
     note.clean_stale(home)
-    layout = Layout(home, s3_ports=seaweed.ports(home, options.storage), sockets=make_socket_folder())
+    layout = Layout(
+        home, sockets=make_socket_folder(), s3_ports=seaweed.ports(home, options.storage),
+        emulator_port=free_port() if options.rehearse else 0,
+    )  # fmt: skip
     _clear(layout)
     _prepare_media(layout)
     try:

@@ -1,28 +1,31 @@
-"""What a film costs by the price list: what it should cost, and what it can cost at worst."""
+"""What a film costs by the price list: what it should cost, what it can cost at worst, and what else it could cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-from vidpipe.domain.catalogue import FOOTAGE, Capabilities, fallback_of, model_of, read_catalogue
+from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of, model_of, read_catalogue
+from vidpipe.domain.price import MILLIONTH, Price, cost_of
 from vidpipe.domain.storyboard.model import SceneSpec, Storyboard
 
 NOTHING = Decimal(0)
-MILLIONTH = Decimal("0.000001")  # of a US dollar: what a bill's row and a ledger's entry are rounded to
+
+__all__ = ["MILLIONTH", "Choice", "Estimate", "Price", "SceneEstimate", "bought", "clips_of", "cost_of", "estimate"]
 
 
 @dataclass(frozen=True)
-class Price:
-    """What a model asks, in US dollars."""
+class Choice:
+    """What a scene costs with one of the models it may be made by. US dollars and seconds."""
 
-    per_second: Decimal  # of one clip
-
-    def of(self, seconds: float, clips: int) -> Decimal:
-        """US dollars for `clips` clips of `seconds` each; a bill has a row a clip, so each clip is rounded."""
-        return (self.per_second * Decimal(str(seconds))).quantize(MILLIONTH) * clips
+    role: Literal["own", "fallback", "cheaper"]
+    service: str
+    model: str
+    seconds: float  # of each clip as bought
+    cost: Decimal  # if every purchase succeeds at once
+    worst: Decimal  # if it takes all the scene's takes there; at most max_cost
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class SceneEstimate:
     seconds: float  # of each clip as bought, which references can make longer than the scene
     cost: Decimal  # if every purchase succeeds at once
     worst: Decimal  # if it takes all its takes, at the dearer of its service and its fallback; at most max_cost
+    choices: tuple[Choice, ...] = ()  # its own model first
 
     @property
     def pays(self) -> bool:
@@ -59,8 +63,13 @@ class Estimate:
 
 
 def takes_references(storyboard: Storyboard, scene: SceneSpec, facts: Capabilities) -> bool:
-    """Whether pictures of the cast will go with the scene's prompt."""
+    """Whether pictures of the cast will go with the scene's prompt (domain/fitting.py: where the model takes them)."""
     if not facts.max_references or storyboard.manifest is None:
+        return False
+    if not facts.takes_shape_with_references(*facts.nearest_size(storyboard.width, storyboard.height)):
+        return False
+    frames = (facts.first_frame and scene.first_frame) or (facts.last_frame and scene.last_frame)
+    if frames and not facts.references_with_frames:
         return False
     tags = set(scene.references or scene.cast)
     return any(asset.images for asset in storyboard.manifest.assets if asset.tag in tags)
@@ -69,13 +78,7 @@ def takes_references(storyboard: Storyboard, scene: SceneSpec, facts: Capabiliti
 def estimate(storyboard: Storyboard, services: Mapping[str, Any]) -> Estimate:
     """The price of `storyboard` by `services` (Settings.services); SetupError where that can't be read."""
     catalogue = read_catalogue(services)
-    scenes: list[SceneEstimate] = []
-    for scene in storyboard.scenes:
-        facts = model_of(catalogue, scene.service, scene.model)
-        if facts is None:
-            raise ValueError(f"{scene.label}: the storyboard was checked against other services")
-        fallback = fallback_of(catalogue, scene.fallback) if scene.fallback else None
-        scenes.append(_scene(storyboard, scene, facts, fallback))
+    scenes = [_scene(storyboard, scene, _choices(storyboard, scene, catalogue)) for scene in storyboard.scenes]
     total = sum((scene.cost for scene in scenes), NOTHING)
     worst = sum((scene.worst for scene in scenes), NOTHING)
     if storyboard.budget is not None:
@@ -83,11 +86,48 @@ def estimate(storyboard: Storyboard, services: Mapping[str, Any]) -> Estimate:
     return Estimate(tuple(scenes), total, worst)
 
 
-def _scene(film: Storyboard, scene: SceneSpec, facts: Capabilities, fallback: Capabilities | None) -> SceneEstimate:
-    seconds = facts.bought_seconds(scene.duration, references=takes_references(film, scene, facts))
-    cost = Price(facts.price_per_second).of(seconds, scene.candidates)
-    dearest = max(_take(film, scene, one) for one in (facts, fallback) if one is not None)
-    worst = max(cost, dearest * scene.max_takes)
+def _choices(film: Storyboard, scene: SceneSpec, catalogue: Catalogue) -> tuple[tuple[Choice, Capabilities], ...]:
+    """The scene's own model, its fallback, and what it would go on with where money runs short."""
+    own = model_of(catalogue, scene.service, scene.model)
+    if own is None:
+        raise ValueError(f"{scene.label}: the storyboard was checked against other services")
+    found = [(_choice(film, scene, own, "own"), own)]
+    fallback = fallback_of(catalogue, scene.fallback) if scene.fallback else None
+    if fallback is not None:
+        found.append((_choice(film, scene, fallback, "fallback"), fallback))
+    cheaper = fallback_of(catalogue, own.cheaper) if own.cheaper and film.on_budget == "cheaper" else None
+    if cheaper is not None:
+        found.append((_choice(film, scene, cheaper, "cheaper"), cheaper))
+    return tuple(found)
+
+
+def _choice(
+    film: Storyboard, scene: SceneSpec, able: Capabilities, role: Literal["own", "fallback", "cheaper"]
+) -> Choice:
+    seconds = bought(film, scene, able)
+    cost = clips_of(film, able, seconds, scene.candidates)
+    worst = max(cost, clips_of(film, able, seconds, min(scene.candidates, able.max_candidates)) * scene.max_takes)
+    if scene.max_cost is not None:
+        worst = min(worst, scene.max_cost)
+    return Choice(role, able.service, able.model, seconds, cost, worst)
+
+
+def bought(film: Storyboard, scene: SceneSpec, able: Capabilities) -> float:
+    """Seconds of each clip that `able` would be asked for: what it can do that is nearest, or what references force."""
+    duration = scene.duration if able.can_last(scene.duration) else able.nearest_duration(scene.duration)
+    return able.bought_seconds(duration, references=takes_references(film, scene, able))
+
+
+def clips_of(film: Storyboard, able: Capabilities, seconds: float, clips: int) -> Decimal:
+    """US dollars for `clips` clips of `seconds` each in the film's size, or in what the model can do instead."""
+    width, height = able.nearest_size(film.width, film.height)
+    return Price(able.per_second(width, height, audio=film.audio)).of(seconds, clips)
+
+
+def _scene(film: Storyboard, scene: SceneSpec, found: tuple[tuple[Choice, Capabilities], ...]) -> SceneEstimate:
+    own, facts = found[0]
+    dearest = max(clips_of(film, able, one.seconds, min(scene.candidates, able.max_candidates)) for one, able in found)
+    worst = max(own.cost, dearest * scene.max_takes)
     if scene.max_cost is not None:
         worst = min(worst, scene.max_cost)
     return SceneEstimate(
@@ -96,14 +136,8 @@ def _scene(film: Storyboard, scene: SceneSpec, facts: Capabilities, fallback: Ca
         model=facts.model,
         candidates=scene.candidates,
         operations=1 if scene.service == FOOTAGE else facts.operations(scene.candidates),
-        seconds=seconds,
-        cost=cost,
+        seconds=own.seconds,
+        cost=own.cost,
         worst=worst,
+        choices=tuple(one for one, _ in found),
     )
-
-
-def _take(film: Storyboard, scene: SceneSpec, facts: Capabilities) -> Decimal:
-    """US dollars of one take: as many clips as one operation brings, up to the candidates asked for."""
-    duration = scene.duration if facts.can_last(scene.duration) else facts.nearest_duration(scene.duration)
-    seconds = facts.bought_seconds(duration, references=takes_references(film, scene, facts))
-    return Price(facts.price_per_second).of(seconds, min(scene.candidates, facts.max_candidates))

@@ -19,7 +19,8 @@ class Fault(StrEnum):
     """What ended a take that brought nothing, as far as what is bought next depends on it."""
 
     TRANSIENT = "transient"  # faults of the moment, too many of them
-    REFUSED = "refused"  # the service will not make this request as it is
+    REFUSED = "refused"  # the service cannot make this request as it is
+    POLICY = "policy"  # its policy does not let it, or withheld every clip
     BROKEN = "broken"  # it was accepted and failed
     LATE = "late"  # it was not done within the time allowed
     SPOILED = "spoiled"  # what was delivered cannot be used
@@ -34,7 +35,7 @@ class Fault(StrEnum):
 # Nothing was asked of the service: another try there is not what is missing.
 _NOT_TRIED = frozenset({Fault.BUDGET, Fault.COST, Fault.UNWANTED})
 # There is no use in asking the same service again.
-_NOT_THERE_AGAIN = frozenset({Fault.REFUSED, Fault.AWAY, Fault.DEFECT})
+_NOT_THERE_AGAIN = frozenset({Fault.REFUSED, Fault.POLICY, Fault.AWAY, Fault.DEFECT})
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class TakeFact:
     state: TakeState
     fault: Fault | None = None
     tries: int = 1  # orders that were given for it
+    level: int = 0  # of the content-policy ladder
     reason: str = ""
 
     @property
@@ -80,6 +82,8 @@ class Bounds:
     tries: int = 3  # on one service, whatever went wrong
     max_takes: int = 12
     critical: bool = True
+    top_level: int = 0  # of the content-policy ladder
+    ladder_ends: str = ""  # why it goes no higher now, though there are more levels
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Buy:
     service: str  # 'service/model'
     count: int
     why: str
+    level: int = 0  # of the content-policy ladder
 
 
 @dataclass(frozen=True)
@@ -155,8 +160,16 @@ def _without_candidates(takes: Sequence[TakeFact], candidates: Sequence[Candidat
         return _short_of_money(takes, reason, bounds)
     tried = [take for take in takes if take.tried]
     serving = max(tried, key=lambda take: take.round).service if tried else bounds.service
-    if _tries(tried, serving) < bounds.tries and not _hopeless(tried, serving):
-        return Buy(serving, bounds.wanted, f"{reason}; another try on {serving}")
+    level, stopped = _level(tried, serving)
+    if stopped and level < bounds.top_level and not bounds.ladder_ends:
+        why = f"{reason}; once more at level {level + 1} of the policy ladder"
+        return Buy(serving, bounds.wanted, why, level + 1)
+    if stopped and bounds.ladder_ends:
+        reason = f"{reason}; {bounds.ladder_ends}"
+    # What a policy stopped says nothing of the service's health: how often that is met is the ladder's business.
+    met = [take for take in tried if take.fault != Fault.POLICY]
+    if _tries(met, serving) < bounds.tries and not _hopeless(tried, serving):
+        return Buy(serving, bounds.wanted, f"{reason}; another try on {serving}", level)
     if bounds.fallback and bounds.fallback not in {take.service for take in tried}:
         return Buy(bounds.fallback, bounds.wanted, f"{reason}; on to the fallback {bounds.fallback}")
     spent = sum(_tries(tried, service) for service in {take.service for take in tried})
@@ -170,6 +183,17 @@ def _short_of_money(takes: Sequence[TakeFact], reason: str, bounds: Bounds) -> D
     return GiveUp(reason, not bounds.critical)
 
 
+def _level(tried: Sequence[TakeFact], service: str) -> tuple[int, bool]:
+    """The level of the service's last round, and whether its policy is what kept that round from bringing anything."""
+    last = _last_round(tried, service)
+    return max((take.level for take in last), default=0), any(take.fault == Fault.POLICY for take in last)
+
+
+def _last_round(tried: Sequence[TakeFact], service: str) -> list[TakeFact]:
+    mine = [take for take in tried if take.service == service]
+    return [take for take in mine if take.round == max(other.round for other in mine)]
+
+
 def _tries(tried: Sequence[TakeFact], service: str) -> int:
     """A round's takes are bought together: it counts as often as the one of them that was ordered most often."""
     rounds: dict[int, int] = {}
@@ -181,8 +205,7 @@ def _tries(tried: Sequence[TakeFact], service: str) -> int:
 
 def _hopeless(tried: Sequence[TakeFact], service: str) -> bool:
     """Whether every take of the service's last round ended in a way that asking again would not change."""
-    mine = [take for take in tried if take.service == service]
-    last = [take for take in mine if take.round == max(other.round for other in mine)]
+    last = _last_round(tried, service)
     return bool(last) and all(take.fault in _NOT_THERE_AGAIN for take in last)
 
 

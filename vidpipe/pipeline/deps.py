@@ -11,6 +11,7 @@ from vidpipe.db.engine import Database
 from vidpipe.db.lanes import Limits
 from vidpipe.db.leases import LeaseKeeper
 from vidpipe.domain.catalogue import Catalogue, described, read_catalogue
+from vidpipe.domain.ladder import Ladder, read_ladder
 from vidpipe.services.base import Capabilities, VideoService
 from vidpipe.services.footage import OpenMedia
 from vidpipe.services.registry import open_service
@@ -56,6 +57,10 @@ class Deps:
             if self._catalogue is None:
                 self._catalogue = read_catalogue(self.settings.services)
             return self._catalogue
+
+    def ladder(self) -> Ladder:
+        """What is said differently where a service's policy lets nothing through."""
+        return read_ladder(self.settings.policy)
 
     def limits(self, service: str) -> Limits:
         """What a service takes at once; none for one that is not configured."""

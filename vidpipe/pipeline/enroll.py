@@ -202,7 +202,7 @@ def _spec(spec: SceneSpec, storyboard: Storyboard, stored: Mapping[Path, str]) -
         "footage": None if footage is None else {
             "key": stored[footage.path], "start": footage.start, "end": footage.end, "fit": footage.fit
         },
-        "reference_images": _references(spec, storyboard, stored),
+        "reference_images": _references(spec, storyboard, stored), "chosen": spec.chosen,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ at its end. Its takes are settled and the scene is decided about in one transact
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache
@@ -35,9 +35,9 @@ from vidpipe.domain.selection import (
 )
 from vidpipe.domain.states import PROJECT_RUNS, SCENE_GIVEN_UP, CandidateState, Entity, SceneState, TakeState
 from vidpipe.errors import SetupError
-from vidpipe.pipeline import lane
+from vidpipe.pipeline import climb, lane
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.plan import order
+from vidpipe.pipeline.plan import Round, order
 from vidpipe.pipeline.step import Ref, Refs
 
 CHEAPER = "cheaper"  # what a film may say is done where its budget is reached
@@ -105,16 +105,15 @@ def loose() -> ColumnElement[bool]:
     )
 
 
-def take_facts(session: Session, scene: Scene, *, counted: bool = True) -> list[TakeFact]:
-    """The takes of the scene's version as the decision sees them; `counted`: with how often each was ordered."""
-    given = money.tries(session, scene.id, scene.version) if counted else {}
+def take_facts(bought: Iterable[Take], given: Mapping[UUID, int]) -> list[TakeFact]:
+    """The takes of the scene's version as the decision sees them; `given`: how often each was ordered."""
     return [
         TakeFact(
             id=take.id, round=take.round, slot=take.slot, service=f"{take.service}/{take.model}",
             state=TakeState(take.state), fault=_fault(take), tries=given.get(take.id, 1),
-            reason=take.last_error or "",
+            reason=take.last_error or "", level=take.policy_level,
         )
-        for take in scenes.takes(session, scene)
+        for take in bought
     ]  # fmt: skip
 
 
@@ -148,7 +147,12 @@ def _decide(session: Session, deps: Deps, scene: Scene) -> Refs:
         critical=scene.critical,
     )  # fmt: skip
     candidates = candidate_facts(scenes.candidates(session, scene))
-    takes = take_facts(session, scene, counted=best_of(candidates) is None)  # matters where nothing can be chosen
+    bought = scenes.takes(session, scene)
+    # How often each was ordered, and how far the ladder goes, matters where nothing can be chosen.
+    nothing = best_of(candidates) is None
+    takes = take_facts(bought, money.tries(session, scene.id, scene.version) if nothing else {})
+    if nothing and any(take.fault == Fault.POLICY for take in takes):
+        bounds = replace(bounds, **climb.reach(session, deps.ladder(), bought))
     decision = decide(takes, candidates, bounds)
     if isinstance(decision, GiveUp) and lacks:
         decision = GiveUp(f"{decision.reason}; {lacks}", decision.leave_out)
@@ -162,8 +166,8 @@ def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Re
         case Choose(why=why):
             advance(session, scene, "candidates_gathered", reason=why, note=None)
             return ()  # select follows in the same segment
-        case Buy(service=route, count=count, why=why):
-            return _buy(session, deps, scene, route, count, why)
+        case Buy():
+            return _buy(session, deps, scene, decision)
         case GiveUp(reason=reason, leave_out=leave_out):
             event = "left_out" if leave_out else "gave_up"
             advance(session, scene, event, reason=reason, note=reason, finished_at=NOW)
@@ -185,14 +189,13 @@ def _while_it_is_there(deps: Deps, again: Buy, fallback: str) -> Buy:
     return again
 
 
-def _buy(session: Session, deps: Deps, scene: Scene, route: str, count: int, why: str) -> Refs:
+def _buy(session: Session, deps: Deps, scene: Scene, wanted: Buy) -> Refs:
     project = projects.get(session, scene.project_id)
-    service, _, model = route.partition("/")
-    round_ = scene.round + 1
-    frames = scenes.keyframes(session, scene)
-    ordered = order(deps, session, project, scene, round_, service, model, count, frames)
-    scenes.next_round(session, scene, round_)
-    scenes.note(session, scene, why)
+    service, _, model = wanted.service.partition("/")
+    round_ = Round(scene.round + 1, service, model, wanted.count, wanted.level, wanted.why)
+    ordered = order(deps, session, project, scene, round_, scenes.keyframes(session, scene))
+    scenes.next_round(session, scene, round_.number)
+    scenes.note(session, scene, wanted.why)
     return ordered.takes
 
 
@@ -215,7 +218,7 @@ def _route(deps: Deps, fallback: str) -> str:
     """'service/model' of a fallback that may name the service alone."""
     if not fallback or "/" in fallback:
         return fallback
-    try:
-        return f"{fallback}/{deps.settings.services[fallback]['default_model']}"
-    except KeyError as error:
-        raise SetupError(f"the fallback service {fallback!r} is not known here") from error
+    facts = deps.catalogue().get(fallback)
+    if facts is None:
+        raise SetupError(f"the fallback service {fallback!r} is not known here")
+    return f"{fallback}/{facts.default_model}"

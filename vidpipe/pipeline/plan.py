@@ -14,6 +14,8 @@ from vidpipe.db import lanes, projects, scenes
 from vidpipe.db.models import Keyframe, Project, Scene, SceneManifest, Take
 from vidpipe.db.transitions import NOW, advance, born
 from vidpipe.domain.catalogue import Capabilities
+from vidpipe.domain.fitting import Wish, fitted
+from vidpipe.domain.ladder import Level
 from vidpipe.domain.states import Entity, SceneState, TakeState
 from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
@@ -28,12 +30,24 @@ def _work(deps: Deps, scene: Scene, lease: UUID) -> Refs:
         project = projects.get(session, scene.project_id)
         frames = _keyframes(session, scene)
         _scene_manifest(session, scene)
-        ordered = order(deps, session, project, scene, 1, scene.service, scene.model, scene.candidates, frames)
+        ordered = order(deps, session, project, scene, Round(1, scene.service, scene.model, scene.candidates), frames)
         advance(session, scene, "started", lease=lease, round=1, note=None, started_at=NOW)
         return ordered
 
     ordered = deps.db.run(record)
     return lane.let_go(deps, ordered.takes) if ordered.in_line else ordered.takes
+
+
+@dataclass(frozen=True)
+class Round:
+    """What is to be bought for a scene at once."""
+
+    number: int  # from 1
+    service: str
+    model: str
+    count: int  # candidates
+    level: int = 0  # of the content-policy ladder
+    why: str = ""  # it is not the first one
 
 
 @dataclass(frozen=True)
@@ -49,36 +63,37 @@ def order(
     session: Session,
     project: Project,
     scene: Scene,
-    round_: int,
-    service: str,
-    model: str,
-    count: int,
+    round_: Round,
     frames: dict[str, Keyframe],
 ) -> Ordered:
-    """The takes that bring `count` candidates: one operation where the service takes a count, else several.
+    """The takes that bring its candidates: one operation where the service takes a count, else several.
 
     No more takes than the scene may still have; fewer candidates then.
     """
-    able = deps.capabilities(service, model)
+    able = deps.capabilities(round_.service, round_.model)
+    ladder = deps.ladder()
+    rung = ladder.at(round_.level)
     request = _request(project, scene, frames, able)
+    if rung is not None:
+        request |= _eased(rung, round_, request)
     seed = int(scene.spec.get("seed") or project.seed)
     # What a database that was restored had forgotten stands there already (pipeline/restored.py).
     bought = scenes.takes(session, scene)
-    there = {take.slot: take.count for take in bought if take.round == round_}
-    free = deps.limits(service).none and lanes.is_open(session, service)
+    there = {take.slot: take.count for take in bought if take.round == round_.number}
+    free = deps.limits(round_.service).none and lanes.is_open(session, round_.service)
     now = func.clock_timestamp() if free else None
     takes: list[Take] = []
-    left, slot = count, 0
+    left, slot = round_.count, 0
     room = max(0, scene.max_takes - len(bought))
     while left > 0 and len(takes) < room:
         slot += 1
         share = there.get(slot, min(left, able.max_candidates))
         if slot not in there:
             take = Take(
-                project_id=project.id, scene_id=scene.id, version=scene.version, round=round_, slot=slot,
-                service=service, model=model, count=share, prompt=scene.prompt, request=request,
-                seed=_seed(seed, scene, round_, count - left), state=str(TakeState.QUEUED), sent_at=now,
-                admitted_at=now,
+                project_id=project.id, scene_id=scene.id, version=scene.version, round=round_.number, slot=slot,
+                service=round_.service, model=round_.model, count=share, policy_level=round_.level, request=request,
+                prompt=ladder.prompt(round_.level, scene.prompt), state=str(TakeState.QUEUED), sent_at=now,
+                seed=_seed(seed, scene, round_.number, round_.count - left), admitted_at=now,
             )  # fmt: skip
             session.add(take)
             takes.append(take)
@@ -95,19 +110,28 @@ def _seed(seed: int, scene: Scene, round_: int, already: int) -> int:
 
 
 def _request(project: Project, scene: Scene, frames: dict[str, Keyframe], able: Capabilities) -> dict[str, Any]:
-    """What is asked for, fitted to what the model can do: a fallback or a cheaper one may do less."""
     spec = scene.spec
-    duration = scene.duration if able.can_last(scene.duration) else able.nearest_duration(scene.duration)
-    width, height = able.nearest_size(project.width, project.height)
+    wish = Wish(
+        duration=scene.duration, width=project.width, height=project.height, fps=project.fps, audio=project.audio,
+        negative_prompt=spec.get("negative_prompt", ""), references=spec.get("reference_images", []),
+        first_frame=frames["first"].key if "first" in frames else None,
+        last_frame=frames["last"].key if "last" in frames else None,
+    )  # fmt: skip
     return {
-        "duration": able.bought_seconds(duration, references=bool(able.max_references and spec["reference_images"])),
-        "width": width, "height": height, "fps": able.nearest_rate(project.fps),
-        "audio": project.audio, "label": scene.label, "negative_prompt": spec.get("negative_prompt", ""),
-        "shot": spec.get("shot", ""), "camera": spec.get("camera", ""), "footage": spec.get("footage"),
-        "references": spec.get("reference_images", []),
-        "first_frame": frames["first"].key if "first" in frames else None,
-        "last_frame": frames["last"].key if "last" in frames else None,
+        **fitted(wish, able), "label": scene.label, "shot": spec.get("shot", ""), "camera": spec.get("camera", ""),
+        "footage": spec.get("footage"),
     }  # fmt: skip
+
+
+def _eased(rung: Level, round_: Round, request: dict[str, Any]) -> dict[str, Any]:
+    """What a level of the policy ladder changes of a request, and for people: what was changed, and why."""
+    changed = [f"the prompt begins with: {rung.preface}"]
+    other: dict[str, Any] = {}
+    if rung.redraw_end_frame and request["last_frame"]:
+        changed.append("the end frame was left away")
+        other["last_frame"] = None
+    told = {"level": round_.level, "name": rung.name, "changed": changed, "why": round_.why}
+    return {**other, "policy": told}
 
 
 def _keyframes(session: Session, scene: Scene) -> dict[str, Keyframe]:
@@ -163,4 +187,4 @@ PLAN = Step(
     only_if=lambda: (projects.runs(Scene.project_id), scenes.ready()),
 )
 
-__all__ = ["PLAN", "Ordered", "order"]
+__all__ = ["PLAN", "Ordered", "Round", "order"]

@@ -31,7 +31,7 @@ from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, VidpipeError
 from vidpipe.logs import told
-from vidpipe.pipeline import delivered, lane
+from vidpipe.pipeline import delivered, lane, purchase
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, pause
 from vidpipe.services.base import Connected, VideoService
@@ -260,12 +260,12 @@ def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
             case Delivered(clips=()):
                 reason = "; ".join(answer.filter_reasons) or "every clip was filtered"
                 bill: Literal["release", "settle"] = "settle" if answer.cost else "release"
-                outcome.ended.append(_Ended(take, "refused", reason, Fault.REFUSED, bill, answer.cost))
+                outcome.ended.append(_Ended(take, "refused", reason, Fault.POLICY, bill, answer.cost))
             case Delivered():
                 outcome.delivered.append((take, answer))
             case Refused():
                 words = f"{answer.kind}: {answer.message}"
-                outcome.ended.append(_Ended(take, "refused", words, Fault.REFUSED, "release"))
+                outcome.ended.append(_Ended(take, "refused", words, purchase.refusal(answer), "release"))
             case Broken():
                 outcome.ended.append(_Ended(take, "broke", answer.message, Fault.BROKEN, "release"))
             case Expired():  # it was made and billed, and is gone

@@ -23,6 +23,7 @@ from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
+from vidpipe.errors import Refused
 
 
 @dataclass(frozen=True)
@@ -156,3 +157,8 @@ def end(
             .values(due_at=func.clock_timestamp(), sent_at=None, sends=0)
             .execution_options(synchronize_session=False)
         )
+
+
+def refusal(error: Refused) -> Fault:
+    """What a refusal means for what is bought next: the ladder helps against a policy, nothing against the rest."""
+    return Fault.POLICY if error.kind == "policy" else Fault.REFUSED

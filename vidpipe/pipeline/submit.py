@@ -22,7 +22,7 @@ from vidpipe.db import lanes, money, projects, scenes
 from vidpipe.db.leases import park, release
 from vidpipe.db.models import Attempt, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance
-from vidpipe.domain.pricing import Price
+from vidpipe.domain.price import cost_of
 from vidpipe.domain.requests import Accepted, FootageCut, Reference, VideoRequest
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TakeState
@@ -46,7 +46,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         request = _request(deps, take, media)
         able = deps.capabilities(take.service, take.model)
         service = deps.service(take.service)
-        price = Price(able.price_per_second).of(request.duration, take.count)
+        price = cost_of(able, request)
         latest = time.clock_gettime(_CLOCK) + BEGIN_WITHIN
         begun = deps.db.run(lambda session: _begin(session, deps, take, lease, price))
         if begun is None:
@@ -195,7 +195,7 @@ class _Answer:
 
         def record(session: Session) -> None:
             if self._nothing_bought(session, "refused", error.message):
-                self._failed(session, "refused", f"{error.kind}: {error.message}", Fault.REFUSED)
+                self._failed(session, "refused", f"{error.kind}: {error.message}", purchase.refusal(error))
 
         self.deps.db.run(record, patience=_PATIENCE)
         telemetry.submitted(self.take.service, "refused")

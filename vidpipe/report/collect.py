@@ -30,6 +30,7 @@ from vidpipe.domain.scoring import weights_of
 from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.report import candidates as clips
 from vidpipe.report import ledger, timeline
+from vidpipe.report.asked import asked
 from vidpipe.report.facts import (
     CandidateFacts,
     Chapter,
@@ -187,7 +188,7 @@ def _scene(rows: _Rows, scene: Scene, moves: Sequence[TransitionFacts], lane: tu
         critical=scene.critical, asked_duration=scene.duration, wanted_candidates=scene.candidates,
         version=scene.version, rounds=scene.round, started_at=scene.started_at, finished_at=scene.finished_at,
         wall_seconds=seconds, money=ledger.sums(line for line in rows.lines if line.scene_id == scene.id),
-        chosen=chosen, why=_why(chosen, moves), candidates=delivered,
+        chosen=chosen, why=_why(chosen, moves), service_why=str(scene.spec.get("chosen") or ""), candidates=delivered,
         takes=tuple(_take(take, rows.attempts.get(take.id, 0)) for take in rows.takes.get(scene.id, ())),
         transitions=tuple(moves), lane=lane,
     )  # fmt: skip
@@ -197,7 +198,7 @@ def _take(take: Take, attempts: int) -> TakeFacts:
     return TakeFacts(
         id=take.id, version=take.version, round=take.round, slot=take.slot, state=TakeState(take.state),
         service=take.service, model=take.model, model_version=take.model_version or "", count=take.count,
-        filtered=take.filtered, seed=take.seed, prompt=take.prompt,
+        filtered=take.filtered, seed=take.seed, prompt=take.prompt, asked=asked(take.request),
         policy_level=take.policy_level, operation=take.operation or "",
         attempts=attempts, error=take.last_error or "", cost=take.cost, submitted_at=take.submitted_at,
         ended_at=take.ended_at,

@@ -5,6 +5,7 @@ Money is strings of US dollars (no floats), times are ISO 8601 in UTC, durations
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from vidpipe.report import layout as lay
 from vidpipe.report import remedies, words
 from vidpipe.report.facts import (
+    Asked,
     CandidateFacts,
     DimensionFacts,
     Money,
@@ -114,7 +116,8 @@ def _scene(report: Report, scene: SceneFacts, where: Layout) -> dict[str, Any]:
         "what_to_do": str(remedies.for_scene(report, scene)) if troubled else "", "critical": scene.critical,
         "prompt": scene.prompt, "prompt_sent": chosen.prompt_sent if chosen else _last_sent(scene),
         "negative_prompt": scene.negative_prompt, "shot": scene.shot, "camera": scene.camera,
-        "service_asked": {"service": scene.service, "model": scene.model}, "fallback": scene.fallback,
+        "service_asked": {"service": scene.service, "model": scene.model, "why": scene.service_why},
+        "fallback": scene.fallback,
         "fallback_used": scene.fallback_used, "service": chosen.service if chosen else scene.service,
         "model": chosen.model if chosen else scene.model, "model_version": chosen.model_version if chosen else "",
         "seed": chosen.seed if chosen else None, "version": scene.version, "tries": scene.tries,
@@ -167,10 +170,21 @@ def _take(take: TakeFacts) -> dict[str, Any]:
     return {
         "id": str(take.id), "version": take.version, "round": take.round, "slot": take.slot, "state": str(take.state),
         "service": take.service, "model": take.model, "model_version": take.model_version, "clips_asked": take.count,
-        "filtered": take.filtered, "seed": take.seed, "prompt_sent": take.prompt, "policy_level": take.policy_level,
+        "filtered": take.filtered, "seed": take.seed, "prompt_sent": take.prompt, "asked": _asked(take.asked),
+        "policy_level": take.policy_level,
         "operation": take.operation, "tries": take.attempts, "error": take.error,
         "cost": None if take.cost is None else _amount(take.cost), "submitted_at": _time(take.submitted_at),
         "ended_at": _time(take.ended_at),
+    }  # fmt: skip
+
+
+def _asked(asked: Asked) -> dict[str, Any]:
+    return {
+        "seconds": asked.seconds, "width": asked.width, "height": asked.height, "fps": asked.fps, "audio": asked.audio,
+        "negative_prompt": asked.negative_prompt,
+        "pictures": [{"tag": one.tag, "key": one.key, "sha256": one.sha256} for one in asked.pictures],
+        "left_out": list(asked.left_out),
+        "eased": None if asked.eased is None else {**asdict(asked.eased), "changed": list(asked.eased.changed)},
     }  # fmt: skip
 
 

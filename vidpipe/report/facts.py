@@ -141,6 +141,40 @@ class CandidateFacts:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture that went with a prompt."""
+
+    tag: str  # CHAR_01; first, last for key frames
+    key: str  # in the media store
+    sha256: str  # of a file that a person gave; empty for one that was made
+
+
+@dataclass(frozen=True)
+class Eased:
+    """What a level of the content-policy ladder changed, and why."""
+
+    level: int
+    name: str
+    changed: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What went to the service besides the prompt and the seed, so that it can be understood and asked for again."""
+
+    seconds: float | None = None
+    width: int | None = None  # pixels
+    height: int | None = None
+    fps: int | None = None
+    audio: bool | None = None
+    negative_prompt: str = ""
+    pictures: tuple[Picture, ...] = ()
+    left_out: tuple[str, ...] = ()  # what the model cannot do, in words
+    eased: Eased | None = None
+
+
+@dataclass(frozen=True)
 class TakeFacts:
     """One purchase."""
 
@@ -155,7 +189,8 @@ class TakeFacts:
     count: int
     filtered: int
     seed: int | None
-    prompt: str
+    prompt: str  # as sent
+    asked: Asked
     policy_level: int
     operation: str
     attempts: int  # calls to the service that may have bought
@@ -242,6 +277,7 @@ class SceneFacts:
     money: Money
     chosen: CandidateFacts | None
     why: str  # why this candidate was chosen
+    service_why: str  # why this service was, where a rule chose it
     candidates: tuple[CandidateFacts, ...]  # of every version, in the order they were bought
     takes: tuple[TakeFacts, ...]
     transitions: tuple[TransitionFacts, ...]

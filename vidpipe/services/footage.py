@@ -7,8 +7,6 @@ stretch of it is wanted. Nothing is kept between the calls, so any machine can f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,8 +14,8 @@ from typing import Literal
 from vidpipe.domain.requests import Accepted, Delivered, FootageCut, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, MediaError, NotStored, Refused, StorageError, Transient
 from vidpipe.media.conform import conform
-
-OpenMedia = Callable[[str], AbstractContextManager[Path]]  # storage.base.Storage.open_local
+from vidpipe.services.opening import Opening
+from vidpipe.services.opening import OpenMedia as OpenMedia
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,12 @@ class FootageService:
     def find(self, token: str) -> Accepted | None:
         """None, always: nothing is kept and nothing was bought, so a submit that was lost is simply made again."""
         return None
+
+
+def open_service(opening: Opening) -> FootageService:
+    """The adapter, which needs nothing but the media store."""
+    opening.options()
+    return FootageService(opening.media)
 
 
 def _cut(request: VideoRequest) -> Cut:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from vidpipe.boundary import slow
-from vidpipe.domain.catalogue import adapter_of, guess, options_of
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
-from vidpipe.errors import SetupError
+from vidpipe.services.adapters import Adapters, opened
 from vidpipe.services.base import Cancellable, Connected, Findable, VideoService
-from vidpipe.services.footage import FootageService, OpenMedia
-from vidpipe.services.procedural.adapter import open_procedural
+from vidpipe.services.opening import OpenMedia
 from vidpipe.settings import Settings
 
-START = "Start the cluster (vidpipe cluster start), or set VIDPIPE_PROCEDURAL_URL."
-URL = "Start the cluster again (vidpipe cluster stop, start), or give the service an `url` among its options."
+ADAPTERS: Adapters = {
+    "procedural": ("vidpipe.services.procedural.adapter", ""),
+    "footage": ("vidpipe.services.footage", ""),
+    "openai_videos": ("vidpipe.services.openai_videos", "openai"),
+    "veo": ("vidpipe.services.veo", "google"),
+    "runway": ("vidpipe.services.runway", "runway"),
+    "pika": ("vidpipe.services.pika", "fal"),
+    "gemini": ("vidpipe.services.gemini", "google"),
+}
 
 
 def open_service(name: str, settings: Settings, media: OpenMedia) -> VideoService:
@@ -25,50 +30,8 @@ def open_service(name: str, settings: Settings, media: OpenMedia) -> VideoServic
 
     Raises SetupError where the service is unknown or lacks a setting.
     """
-    described = _described(name, settings)
-    match adapter_of(name, described):
-        case "procedural":
-            return guarded(_procedural(name, options_of(name, described), settings))
-        case "footage":
-            return guarded(FootageService(media))
-        case adapter:
-            raise SetupError(
-                f"the service {name} is described in the configuration, but there is no adapter for it: {adapter}.",
-                remedy="Remove it from the configuration's services, or name its `adapter`: procedural or footage.",
-            )
-
-
-def _procedural(name: str, options: Mapping[str, Any], settings: Settings) -> VideoService:
-    """An instance of the procedural service: url, askable and cancellable are its options."""
-    known = ("url", "askable", "cancellable")
-    for key, value in options.items():
-        if key not in known:
-            raise SetupError(
-                f"services.{name}.options has a key that nothing reads: {key!r}.", remedy=guess(key, known)
-            )
-        if key != "url" and not isinstance(value, bool):
-            raise SetupError(f"services.{name}.options.{key} should be true or false, not {value!r}.")
-    first = settings.procedural_url if name == "procedural" else ""
-    url = str(options.get("url") or settings.service_urls.get(name) or first)
-    if not url:
-        raise SetupError(
-            f"the address of the service {name} is not set.", remedy=START if name == "procedural" else URL
-        )
-    return open_procedural(
-        url,
-        name=name,
-        askable=options.get("askable", True),
-        cancellable=options.get("cancellable", True),
-        call_timeout=settings.timing.call_timeout,
-        poll_timeout=settings.timing.poll_timeout,
-    )
-
-
-def _described(name: str, settings: Settings) -> Mapping[str, Any]:
-    found = settings.services.get(name)
-    if not isinstance(found, Mapping):
-        raise SetupError(f"there is no service {name!r}.", remedy=guess(name, settings.services))
-    return found
+    made: VideoService = opened(name, settings, media, ADAPTERS)
+    return guarded(made)
 
 
 class Guarded:

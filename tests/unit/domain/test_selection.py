@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -91,6 +93,57 @@ def test_what_a_service_refuses_is_not_asked_of_it_again() -> None:
     refused = [take(TakeState.REFUSED, fault=Fault.REFUSED, reason="policy")]
     assert isinstance(decide(refused, [], BOUNDS), GiveUp)
     onward = decide(refused, [], Bounds(wanted=1, service=HERE, fallback="other/two"))
+    assert isinstance(onward, Buy) and onward.service == "other/two"
+
+
+LADDER = Bounds(wanted=2, service=HERE, fallback="other/two", top_level=2)
+
+
+def stopped(level: int, round_: int, **more: Any) -> TakeFact:
+    return replace(take(TakeState.REFUSED, round_=round_, fault=Fault.POLICY, reason="not this", **more), level=level)
+
+
+def test_what_a_policy_stops_is_asked_for_once_a_level_and_then_of_the_fallback_as_it_was_written() -> None:
+    taken = [stopped(0, 1)]
+    first = decide(taken, [], LADDER)
+    assert first == Buy(HERE, 2, "not this; once more at level 1 of the policy ladder", 1)
+    second = decide([*taken, stopped(1, 2)], [], LADDER)
+    assert isinstance(second, Buy) and (second.service, second.level) == (HERE, 2)
+    taken += [stopped(1, 2), stopped(2, 3)]
+    onward = decide(taken, [], LADDER)
+    assert isinstance(onward, Buy) and (onward.service, onward.level) == ("other/two", 0)
+    end = decide([*taken, *(stopped(n, 4 + n, service="other/two") for n in range(3))], [], LADDER)
+    assert isinstance(end, GiveUp) and "6 tries" in end.reason
+
+
+def test_one_survivor_is_a_success_and_climbs_nothing() -> None:
+    assert isinstance(decide([stopped(0, 1), take(TakeState.SETTLED, slot=2)], [clip()], LADDER), Choose)
+
+
+def test_a_fault_of_the_moment_on_a_raised_level_is_tried_again_on_that_level() -> None:
+    broken = replace(take(TakeState.FAILED, round_=2, fault=Fault.BROKEN, reason="broke"), level=1)
+    again = decide([stopped(0, 1), broken], [], LADDER)
+    assert isinstance(again, Buy) and (again.service, again.level) == (HERE, 1)
+
+
+def test_climbing_takes_nothing_from_the_tries() -> None:
+    taken = [stopped(0, 1), stopped(1, 2), stopped(2, 3)]
+    broken = [replace(take(TakeState.FAILED, round_=n, fault=Fault.BROKEN), level=2) for n in (4, 5)]
+    again = decide([*taken, *broken], [], LADDER)
+    assert isinstance(again, Buy) and (again.service, again.level) == (HERE, 2)
+
+
+def test_a_ladder_that_may_cost_no_more_ends_and_says_so() -> None:
+    bounds = replace(LADDER, ladder_ends="the ladder may cost $1.00")
+    onward = decide([stopped(0, 1)], [], bounds)
+    assert isinstance(onward, Buy) and onward.service == "other/two" and "the ladder may cost $1.00" in onward.why
+    end = decide([stopped(0, 1)], [], replace(bounds, fallback=""))
+    assert isinstance(end, GiveUp) and "the ladder may cost $1.00" in end.reason
+
+
+def test_what_cannot_be_made_at_all_is_no_matter_of_words() -> None:
+    refused = [take(TakeState.REFUSED, fault=Fault.REFUSED, reason="99 s")]
+    onward = decide(refused, [], LADDER)
     assert isinstance(onward, Buy) and onward.service == "other/two"
 
 

@@ -11,6 +11,7 @@ from tests.factories import at
 from vidpipe.domain.scoring import DEFAULT_WEIGHTS, DIMENSIONS
 from vidpipe.domain.states import CandidateState, ProjectState, SceneState, TakeState
 from vidpipe.report.facts import (
+    Asked,
     CandidateFacts,
     CutFacts,
     DimensionFacts,
@@ -67,7 +68,8 @@ def take(row: str = "take", **values: Any) -> TakeFacts:
     plain: dict[str, Any] = {
         "version": 1, "round": 1, "slot": 1, "state": TakeState.SETTLED, "service": "procedural",
         "model": "procedural-1", "model_version": "procedural-1.2", "count": 1, "filtered": 0, "seed": 41,
-        "prompt": "A lighthouse at dusk.", "policy_level": 0, "operation": "operations/1", "attempts": 1, "error": "",
+        "prompt": "A lighthouse at dusk.", "asked": Asked(4.0, 640, 360, 24, audio=True), "policy_level": 0,
+        "operation": "operations/1", "attempts": 1, "error": "",
         "cost": Decimal("0.25"), "submitted_at": at(0.2), "ended_at": at(3),
     }  # fmt: skip
     return TakeFacts(id=name(row), **{**plain, **values})
@@ -81,7 +83,8 @@ def scene(position: int = 0, **values: Any) -> SceneFacts:
         "prompt": "A lighthouse at dusk.", "negative_prompt": "", "shot": "", "camera": "", "service": "procedural",
         "model": "procedural-1", "fallback": "", "critical": True, "asked_duration": 4.0, "wanted_candidates": 1,
         "version": 1, "rounds": 1, "started_at": at(0), "finished_at": at(4), "wall_seconds": 4.0,
-        "money": Money(Decimal("0.25")), "chosen": chosen, "why": "the only candidate", "candidates": (chosen,),
+        "money": Money(Decimal("0.25")), "chosen": chosen, "why": "the only candidate", "service_why": "",
+        "candidates": (chosen,),
         "takes": (take(),), "transitions": (), "lane": (Span("service", 0.5, 3.0), Span("score", 3.0, 4.0)),
     }  # fmt: skip
     return SceneFacts(id=name(f"scene {position}"), **{**plain, **values})

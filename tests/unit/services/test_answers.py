@@ -1,4 +1,4 @@
-"""Figures that the procedural service tells: only what can be reckoned with is taken for one."""
+"""Figures that a service tells: only what can be reckoned with is taken for one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from vidpipe.services.procedural.answers import number
+from vidpipe.services.answers import number
 
 
 @pytest.mark.parametrize(("told", "taken"), [("0", 0.0), ("2.5", 2.5), ("7", 7.0)])

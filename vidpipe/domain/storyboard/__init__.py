@@ -10,7 +10,7 @@ from vidpipe.domain.storyboard.model import (
     Storyboard,
     TransitionSpec,
 )
-from vidpipe.domain.storyboard.read import Defaults, read_storyboard
+from vidpipe.domain.storyboard.read import Defaults, Reading, examine, read_storyboard
 
 __all__ = [
     "AssetSpec",
@@ -18,9 +18,11 @@ __all__ = [
     "FootageSpec",
     "FrameSpec",
     "ManifestSpec",
+    "Reading",
     "SceneSpec",
     "SequenceSpec",
     "Storyboard",
     "TransitionSpec",
+    "examine",
     "read_storyboard",
 ]

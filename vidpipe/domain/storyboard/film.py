@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from vidpipe.domain.catalogue import SAME, Catalogue
+from vidpipe.domain.storyboard.auto import Film, wants_rule, weight
 from vidpipe.domain.storyboard.files import MOST_IMAGE, Folder
 from vidpipe.domain.storyboard.graph import circle_in_words, find_cycle, letters, same
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import ASSET_KINDS, AssetSpec, ManifestSpec, SequenceSpec, Storyboard
+from vidpipe.domain.storyboard.places import Places
 from vidpipe.domain.storyboard.problems import Findings
-from vidpipe.domain.storyboard.scene import Draft, Scope, Setting, money, read_scene
+from vidpipe.domain.storyboard.scene import Draft, Setting, read_scene
+from vidpipe.domain.storyboard.scope import Scope, money
 from vidpipe.domain.storyboard.text import did_you_mean, listed, quote, seconds
 
 MAX_SCENES = 500
@@ -34,25 +38,49 @@ class _Part:
     scenes_where: Where
 
 
-def build(
-    values: Mapping[str, Any], catalogue: Catalogue, default_service: str, folder: Folder, findings: Findings
-) -> Storyboard:
-    """The storyboard of `values` (which the schema found sound); what is wrong goes to `findings`.
+@dataclass(frozen=True)
+class World:
+    """What a storyboard is read against: the services, which of them are not set up, and the day."""
 
-    The result may be used only where there are none.
+    catalogue: Catalogue
+    default_service: str
+    lacking: Mapping[str, tuple[str, ...]]
+    today: date
+
+
+def build(values: Mapping[str, Any], world: World, folder: Folder, findings: Findings) -> tuple[Storyboard, Places]:
+    """The storyboard of `values` (which the schema found sound), and where its scenes stand.
+
+    What is wrong goes to `findings`; only where there is nothing may the film be made.
     """
     width, height = _size(values, findings)
     manifest = _manifest(values, folder, findings)
+    quality_mode = bool(values.get("quality_mode", False))
+    parts = list(_parts(values, findings))
+    scopes = [scope for part in parts for scope in _scopes(part, values)]
     setting = Setting(
-        catalogue=catalogue,
-        default_service=default_service,
-        quality_mode=bool(values.get("quality_mode", False)),
+        catalogue=world.catalogue,
+        default_service=world.default_service,
+        film=Film(
+            width=width,
+            height=height,
+            fps=int(values.get("fps", 24)),
+            audio=bool(values.get("audio", True)),
+            budget=_budget(values),
+            quality_mode=quality_mode,
+            pictured=frozenset(asset.tag for asset in manifest.assets if asset.images) if manifest else frozenset(),
+            scenes=sum(wants_rule(scope, world.default_service) is not None for scope in scopes),
+            seconds=sum(weight(scope, quality_mode) for scope in scopes),
+            lacking=world.lacking,
+            today=world.today,
+        ),
+        quality_mode=quality_mode,
         assets={asset.tag: asset for asset in manifest.assets} if manifest else {},
         has_manifest=manifest is not None or ("manifest",) in findings.faulty,
         folder=folder,
         findings=findings,
     )
-    groups = _read_parts(values, setting)
+    groups = _read_parts(parts, values, setting)
     drafts = [draft for _, part_drafts in groups for draft in part_drafts]
     plain = {key: values[key] for key in _OLD if key in values}
     film = replace(
@@ -72,7 +100,8 @@ def build(
     _check_models(drafts, film, findings)
     _order(drafts, film, findings)
     sequences = tuple(SequenceSpec(part.title, tuple(draft.spec for draft in found)) for part, found in groups)
-    return replace(film, sequences=sequences)
+    places = Places(findings.document, {draft.spec.label: draft.scope for draft in drafts})
+    return replace(film, sequences=sequences), places
 
 
 def _size(values: Mapping[str, Any], findings: Findings) -> tuple[int, int]:
@@ -159,21 +188,29 @@ def _parts(values: Mapping[str, Any], findings: Findings) -> Iterator[_Part]:
             yield _Part(title, where, raw, (*where, "scenes"))
 
 
-def _read_parts(values: Mapping[str, Any], setting: Setting) -> list[tuple[_Part, list[Draft]]]:
+def _scopes(part: _Part, values: Mapping[str, Any]) -> Iterator[Scope]:
+    """The scenes of a part, as far as they are any, with what their sequence and their film say for them."""
+    above: list[tuple[Where, Mapping[str, Any]]] = [(part.where, part.values)] if part.where else [((), {})]
+    for at, raw in enumerate(part.values.get("scenes") or ()):
+        if isinstance(raw, dict):  # the schema has said what else it is
+            yield Scope((((*part.scenes_where, at), raw), *above, ((), values)))
+
+
+def _read_parts(parts: list[_Part], values: Mapping[str, Any], setting: Setting) -> list[tuple[_Part, list[Draft]]]:
     groups: list[tuple[_Part, list[Draft]]] = []
     total, previous = 0, None
-    for part in _parts(values, setting.findings):
+    for part in parts:
         drafts: list[Draft] = []
         number = part.where[1] + 1 if part.where and isinstance(part.where[1], int) else 1
-        for at, raw in enumerate(part.values.get("scenes") or ()):
+        scopes = {scope.where: scope for scope in _scopes(part, values)}
+        for at in range(len(part.values.get("scenes") or ())):
             total += 1
             if total == MAX_SCENES + 1:
                 setting.findings.add((*part.scenes_where, at), f"this is scene {total:,}", f"{MAX_SCENES} are the most")
-            if not isinstance(raw, dict) or total > MAX_SCENES:
-                continue  # the schema has said what it is
-            above: list[tuple[Where, Mapping[str, Any]]] = [(part.where, part.values)] if part.where else [((), {})]
-            scope = Scope((((*part.scenes_where, at), raw), *above, ((), values)))
-            label = " ".join(str(raw.get("label", "")).split()) or f"Shot {number}{letters(at)}"
+            scope = scopes.get((*part.scenes_where, at))
+            if scope is None or total > MAX_SCENES:
+                continue
+            label = " ".join(str(scope.own.get("label", "")).split()) or f"Shot {number}{letters(at)}"
             drafts.append(read_scene(scope, label, previous, setting))
             previous = label
         groups.append((part, drafts))

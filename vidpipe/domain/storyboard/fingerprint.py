@@ -17,7 +17,7 @@ from typing import Any
 from vidpipe.domain.storyboard.files import content_hash
 from vidpipe.domain.storyboard.model import Storyboard
 
-_LEFT_OUT = ("source", "fingerprint")
+_LEFT_OUT = ("source", "fingerprint", "chosen")
 
 
 def fingerprint(film: Storyboard) -> str:

@@ -91,6 +91,7 @@ class SceneSpec:
     critical: bool = True
     max_takes: int = 12
     max_cost: Decimal | None = None
+    chosen: str = ""  # why this service and model, where the rules chose them
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vidpipe.domain.storyboard.lines import Document, Where, field_name
-from vidpipe.errors import Problem, StoryboardInvalid
+from vidpipe.errors import Problem
 
 SHOWN = 100  # problems in one report; a file with more has one cause, not a hundred
 
@@ -50,7 +50,6 @@ class Findings:
             return [*found[:SHOWN], rest]
         return found
 
-    def stop(self) -> None:
-        """Raise StoryboardInvalid if anything was found."""
-        if self._found:
-            raise StoryboardInvalid(self.sorted())
+    def wheres(self) -> list[Where]:
+        """Where each of `sorted` stands."""
+        return [where for (where, _), _ in sorted(self._found.items(), key=lambda pair: pair[1][0])][:SHOWN]

@@ -6,17 +6,19 @@ import json
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from vidpipe.boundary import slow
 from vidpipe.domain.catalogue import read_catalogue
 from vidpipe.domain.storyboard.files import Folder
-from vidpipe.domain.storyboard.film import build
+from vidpipe.domain.storyboard.film import World, build
 from vidpipe.domain.storyboard.fingerprint import fingerprint
 from vidpipe.domain.storyboard.lines import Document, Unreadable, read_text
 from vidpipe.domain.storyboard.model import Storyboard
+from vidpipe.domain.storyboard.places import Places
 from vidpipe.domain.storyboard.problems import Findings
 from vidpipe.domain.storyboard.schema import sound
 from vidpipe.domain.storyboard.text import character_name, plain, quote, turns_reading, unfit_character
@@ -32,6 +34,18 @@ class Defaults:
 
     service: str
     services: Mapping[str, Any]
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # services that are not set up here
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A storyboard that was read, with everything that is wrong with it; only without that may the film be made."""
+
+    film: Storyboard
+    places: Places
+    problems: tuple[Problem, ...]
+    labels: tuple[str, ...]  # of the scene that each problem is in, or empty
 
 
 def read_storyboard(path: Path, *, defaults: Defaults) -> Storyboard:
@@ -39,6 +53,22 @@ def read_storyboard(path: Path, *, defaults: Defaults) -> Storyboard:
 
     Raises StoryboardInvalid with all problems found, each with file, line and remedy. The media it names are
     seen to be there, inside its folder and not empty; what is in them is for the plan step to look at.
+    """
+    found = examine(path, defaults=defaults)
+    if found.problems:
+        raise StoryboardInvalid(found.problems)
+    try:
+        return replace(found.film, fingerprint=fingerprint(found.film))
+    except OSError as error:
+        name = plain(error.filename or "a file")
+        file = plain(path, most=500)
+        raise _invalid(file, f"{name} can't be read to its end ({error.strerror})", "check the file") from error
+
+
+def examine(path: Path, *, defaults: Defaults) -> Reading:
+    """The same, but told instead of raised, for those who have more to say about the film; without its fingerprint.
+
+    Raises StoryboardInvalid where the file cannot be read at all.
     """
     slow("reading a storyboard and its files")
     file = plain(path, most=500)
@@ -50,15 +80,11 @@ def read_storyboard(path: Path, *, defaults: Defaults) -> Storyboard:
     findings = Findings(file, document)
     _check_text(document, findings)
     values = sound(document.values(), findings)
-    catalogue = read_catalogue(defaults.services)
-    film = build(values, catalogue, defaults.service, Folder(path.resolve().parent, findings), findings)
-    findings.stop()
-    film = replace(film, source=path.resolve())
-    try:
-        return replace(film, fingerprint=fingerprint(film))
-    except OSError as error:
-        name = plain(error.filename or "a file")
-        raise _invalid(file, f"{name} can't be read to its end ({error.strerror})", "check the file") from error
+    world = World(read_catalogue(defaults.services), defaults.service, defaults.lacking, defaults.today)
+    film, places = build(values, world, Folder(path.resolve().parent, findings), findings)
+    problems = findings.sorted()
+    labels = tuple(places.label_at(where) for where in findings.wheres())
+    return Reading(replace(film, source=path.resolve()), places, tuple(problems), labels[: len(problems)])
 
 
 def _invalid(file: str, what: str, remedy: str = "", line: int | None = None) -> StoryboardInvalid:

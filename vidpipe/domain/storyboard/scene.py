@@ -4,58 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of
+from vidpipe.domain.storyboard.auto import Film, pick, wants_rule
 from vidpipe.domain.storyboard.files import MOST_FOOTAGE, MOST_IMAGE, Folder
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import AssetSpec, FootageSpec, FrameSpec, SceneSpec, TransitionSpec
 from vidpipe.domain.storyboard.problems import Findings
+from vidpipe.domain.storyboard.scope import Found, Scope, money, time_of
 from vidpipe.domain.storyboard.text import did_you_mean, guess, listed, quote, seconds
 
 DEFAULT_DURATION = 4.0  # seconds, or what the model can do that is nearest
 _MEANT_SAME = 0.05  # seconds by which in, out and duration may disagree
-
-
-@dataclass(frozen=True)
-class Found:
-    """A setting and where it stands; level 0 is the scene itself, 1 its sequence, 2 the film."""
-
-    value: Any
-    where: Where
-    level: int
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Where a scene's settings come from, nearest first."""
-
-    levels: tuple[tuple[Where, Mapping[str, Any]], ...]
-
-    @property
-    def where(self) -> Where:
-        return self.levels[0][0]
-
-    @property
-    def own(self) -> Mapping[str, Any]:
-        """What the scene says itself."""
-        return self.levels[0][1]
-
-    def find(self, *keys: str) -> Found | None:
-        """The nearest of `keys`."""
-        for level, (where, values) in enumerate(self.levels):
-            for key in keys:
-                if values.get(key) is not None:
-                    return Found(values[key], (*where, key), level)
-        return None
-
-    def value(self, key: str, otherwise: Any) -> Any:
-        """The nearest value of `key`."""
-        found = self.find(key)
-        return otherwise if found is None else found.value
 
 
 @dataclass(frozen=True)
@@ -64,6 +27,7 @@ class Setting:
 
     catalogue: Catalogue
     default_service: str
+    film: Film  # what a choice by rule depends on
     quality_mode: bool
     assets: Mapping[str, AssetSpec]
     has_manifest: bool
@@ -82,24 +46,9 @@ class Draft:
     after: list[str] = field(default_factory=list)
 
 
-def money(value: float | str) -> Decimal:
-    """US dollars, exactly as written."""
-    return Decimal(str(value))
-
-
-def time_of(value: float | str) -> float:
-    """Seconds of 3, 3.5, '02:05' or '00:01:02.5'."""
-    if isinstance(value, (int, float)):
-        return float(value)
-    total = 0.0
-    for part in value.split(":"):
-        total = total * 60 + float(part)
-    return total
-
-
 def read_scene(scope: Scope, label: str, previous: str | None, setting: Setting) -> Draft:
     """The scene in `scope`; `previous` is the label of the scene before it, None for the first one."""
-    service, facts = _service(scope, setting)
+    service, facts, chosen = _service(scope, setting)
     footage, duration = _length(scope, service, facts, setting)
     transition, transition_where = _transition(scope, previous is None, setting)
     cost = scope.find("max_cost")
@@ -124,11 +73,29 @@ def read_scene(scope: Scope, label: str, previous: str | None, setting: Setting)
         critical=scope.value("critical", True),
         max_takes=int(scope.value("max_takes", 12)),
         max_cost=None if cost is None else money(cost.value),
+        chosen=chosen,
     )
     return Draft(spec, scope, facts, transition_where)
 
 
-def _service(scope: Scope, setting: Setting) -> tuple[str, Capabilities | None]:
+def _service(scope: Scope, setting: Setting) -> tuple[str, Capabilities | None, str]:
+    """The service, the model that belongs to it, and the reason where the rules chose them."""
+    by_rule = None if "footage" in scope.own else wants_rule(scope, setting.default_service)
+    if by_rule is None:
+        return *_named(scope, setting), ""
+    model = scope.find("model")
+    if model is not None and model.level <= by_rule.level:
+        what = f"the model {quote(model.value)} is named, but its service is to be chosen by rule"
+        setting.findings.add(model.where, what, "name the service too, or remove the model")
+        return "", None, ""
+    facts, reason = pick(scope, setting.catalogue, setting.film)
+    if facts is None:
+        setting.findings.add(by_rule.where or scope.where, reason, "name a service, or ask for less", missing=True)
+        return "", None, ""
+    return facts.service, facts, reason
+
+
+def _named(scope: Scope, setting: Setting) -> tuple[str, Capabilities | None]:
     """The service, and the model that belongs to it: one named with it or nearer, else its default one."""
     found = scope.find("service")
     if "footage" in scope.own and (found is None or found.level > 0):

@@ -7,6 +7,5 @@ limits    operations in flight and requests a minute; injections: faults while i
 replies   what is said of an operation, and how no is said
 renderers keeps the renderer processes; renderer is what runs in each of them
 faults    what can be made to go wrong on purpose
-answers   how the adapter reads what the service says
 words, painting, sound, encode: from a prompt's words to an MP4
 """

@@ -18,9 +18,7 @@ then gives an object without `find` or without `cancel`.
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 import socket
 import ssl
 from collections.abc import Iterator
@@ -34,13 +32,18 @@ from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Unavailable, Uncertain
+from vidpipe.services.answers import Answer, amount, number, read, read_async
 from vidpipe.services.asking import CONNECT, Line
-from vidpipe.services.procedural.answers import Answer, amount, number, read, read_async
+from vidpipe.services.fetching import PIECE, length, save, whole_file
+from vidpipe.services.opening import Opening
 
-CLIP_LIMIT = 2 * 1024**3  # bytes of a clip
 INVALID = (400, 404, 405, 413, 415, 422)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 OPEN_ENDED_SEED = 2**32
+# Status and code: not this request, but every one that came now.
+WHOLE_SERVICE = {(429, "quota"), (429, "requests"), (429, "operations"), (503, "maintenance")}
+START = "Start the cluster (vidpipe cluster start), or set VIDPIPE_PROCEDURAL_URL."
+URL = "Start the cluster again (vidpipe cluster stop, start), or give the service an `url` among its options."
 NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout)  # nothing was sent
 
 
@@ -79,7 +82,7 @@ class BareService:
             raise Uncertain(f"{self.name} accepted a submit without telling its name")
         message = f"{self.name}: {answer.message}"
         if answer.status in (429, 503):
-            raise answer.passing(message)
+            raise _passing(answer, message)
         if answer.status in INVALID:
             raise Refused(message, kind="invalid")
         if answer.status == 451:
@@ -132,20 +135,15 @@ class BareService:
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """Write the clip under a name of its own, check its length, then give it its name."""
-        if dest.exists():
-            raise FileExistsError(f"{dest} is there already")
-        part = dest.with_name(f".{dest.name}.{secrets.token_hex(4)}.part")
-        try:
-            with (
-                self._asking(f"clip {clip.number} of {operation}") as client,
-                client.stream("GET", self._clip(operation, clip)) as answer,
-            ):
-                if answer.status_code != 200:
-                    self._readable(read(answer), f"clip {clip.number} of {operation}")
-                _save(answer, part)
-            part.rename(dest)
-        finally:
-            part.unlink(missing_ok=True)
+        what = f"clip {clip.number} of {operation}"
+        with (
+            whole_file(dest) as part,
+            self._asking(what) as client,
+            client.stream("GET", self._clip(operation, clip)) as answer,
+        ):
+            if answer.status_code != 200:
+                self._readable(read(answer), what)
+            save(answer.iter_bytes(PIECE), part, announced=length(answer.headers))
 
     def health(self) -> str:
         """What is wrong with the server, in its own words; empty where it works. Raises Transient where it is away."""
@@ -181,7 +179,7 @@ class BareService:
         message = f"{self.name}, {what}: {answer.message}"
         if answer.status in (404, 410):
             raise Expired(message)
-        raise answer.passing(f"{message} (status {answer.status})")
+        raise _passing(answer, f"{message} (status {answer.status})")
 
     def _away(self, error: Exception) -> Unavailable:
         return Unavailable(f"{self.name} cannot be reached: {error}")
@@ -232,6 +230,23 @@ def open_procedural(
     return made(url, name=name, call_timeout=call_timeout, poll_timeout=poll_timeout)
 
 
+def open_service(opening: Opening) -> BareService:
+    """An instance of the procedural service: url, askable and cancellable are its options."""
+    options = opening.options(url=str, askable=bool, cancellable=bool)
+    first = opening.settings.procedural_url if opening.name == "procedural" else ""
+    url = opening.url or first
+    if not url:
+        raise SetupError(
+            f"the address of the service {opening.name} is not set.",
+            remedy=START if opening.name == "procedural" else URL,
+        )
+    timing = opening.settings.timing
+    return open_procedural(
+        url, name=opening.name, askable=options.get("askable", True), cancellable=options.get("cancellable", True),
+        call_timeout=timing.call_timeout, poll_timeout=timing.poll_timeout,
+    )  # fmt: skip
+
+
 def _address(url: str) -> tuple[str, str | None]:
     """The base for requests, and the unix socket's path where it is one."""
     if url.startswith("http+unix://"):
@@ -279,22 +294,13 @@ def _parts(request: VideoRequest, stack: ExitStack) -> list[tuple[str, tuple[str
     return parts
 
 
+def _passing(answer: Answer, message: str) -> Transient:
+    """The error of an answer that says `not now`: Unavailable where nobody is served now."""
+    whole = (answer.status, answer.code) in WHOLE_SERVICE
+    return (Unavailable if whole else Transient)(message, retry_after=answer.retry_after)
+
+
 def _checked(operation: str) -> str:
     if not NAME.fullmatch(operation):
         raise Expired(f"{operation[:80]!r} is no operation of this service")
     return operation
-
-
-def _save(answer: httpx.Response, part: Path) -> None:
-    """Stream an answer to a file; raises Transient where it is not as long as announced, Broken where too long."""
-    size, announced = 0, int(answer.headers.get("content-length", -1))
-    with part.open("xb") as file:
-        for piece in answer.iter_bytes(256 * 1024):
-            size += len(piece)
-            if size > CLIP_LIMIT:
-                raise Broken(f"a clip has more than {CLIP_LIMIT} bytes")
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    if size != announced or size == 0:
-        raise Transient(f"a clip came with {size} of {announced} bytes")

@@ -42,6 +42,7 @@ from starlette.routing import Route
 from vidpipe.services.procedural.bill import Books, Operation
 from vidpipe.services.procedural.faults import COUNTED, REFUSALS, Faults, read_faults
 from vidpipe.services.procedural.injections import Injection, Injections
+from vidpipe.services.procedural.inputs import keep_inputs
 from vidpipe.services.procedural.limits import Limits
 from vidpipe.services.procedural.renderers import Renderers, clip_path
 from vidpipe.services.procedural.replies import Dropped, error, given_up, status_of
@@ -160,13 +161,7 @@ class Desk:
             self._tidy()
         name = f"op-{secrets.token_hex(8)}"
         clip_path(self.options.folder, name, 1).parent.mkdir(parents=True)
-        if images:
-            inputs = self.options.folder / "inputs" / name
-            inputs.mkdir(parents=True)
-            for image, data in images.items():
-                _write_durably(inputs / image, data)
-            _sync_folder(inputs)
-            _sync_folder(inputs.parent)
+        keep_inputs(self.options.folder, name, images)
         ready_at = time.time() + self.options.latency + faults.delay
         filtered = min(order.count, int(faults.figure("filtered")))
         with self.store.transaction():
@@ -288,21 +283,6 @@ async def _body(request: Request) -> bytes:
             raise HTTPException(413, f"the request has more than {MOST_BODY} bytes")
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 async def _malformed(_request: Request, found: Exception) -> Response:

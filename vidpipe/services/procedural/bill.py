@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from vidpipe.services.procedural.store import Store
-from vidpipe.services.procedural.wire import Order, read_order
+from vidpipe.services.procedural.wire import Order, stored_order
 
 MILLIONTH = Decimal("0.000001")
 
@@ -53,10 +53,18 @@ class Books:
         # What a killed server left half done begins again.
         self._store.execute("update clips set state = 'queued' where state = 'rendering'")
 
-    def accept(self, name: str, order: Order, faults: dict[str, float], *, ready_at: float, filtered: int) -> None:
-        """Write an operation, its clips and its bill; on the disk when this returns."""
+    def accept(
+        self, name: str, order: Order, faults: dict[str, float], *, ready_at: float, filtered: int,
+        sold_as: str = "", amount: Decimal | None = None,
+    ) -> None:  # fmt: skip
+        """Write an operation, its clips and its bill; on the disk when this returns.
+
+        `sold_as` and `amount` (US dollars a clip) are for who sells under other names and prices than the renderer's.
+        """
         now = time.time()
-        amount = str((self._prices[order.model] * Decimal(str(order.duration))).quantize(MILLIONTH))
+        if amount is None:
+            amount = self._prices[order.model] * Decimal(str(order.duration))
+        charge = str(amount.quantize(MILLIONTH))
         with self._store.transaction():
             self._store.execute(
                 "insert into operations (name, token, asked, faults, accepted, ready_at, state)"
@@ -72,7 +80,7 @@ class Books:
                 self._store.execute(
                     "insert into bill (operation, clip, token, model, amount, at, given_back)"
                     " values (?, ?, ?, ?, ?, ?, ?)",
-                    (name, number, order.token, order.model, amount, now, now if hidden else None),
+                    (name, number, order.token, sold_as or order.model, charge, now, now if hidden else None),
                 )
 
     def operation(self, name: str) -> Operation | None:
@@ -84,7 +92,7 @@ class Books:
             "select number, seed, state, tries, reason from clips where operation = ? order by number", (name,)
         )
         return Operation(
-            row["name"], read_order(json.loads(row["asked"])), json.loads(row["faults"]), row["accepted"],
+            row["name"], stored_order(json.loads(row["asked"])), json.loads(row["faults"]), row["accepted"],
             row["ready_at"], row["state"], row["reason"], tuple(ClipRow(*clip) for clip in clips),
         )  # fmt: skip
 
@@ -131,8 +139,8 @@ class Books:
             if changed.rowcount and state == "failed":
                 self._give_back("operation = ? and clip = ?", (operation, number))
 
-    def end(self, operation: str, state: str, reason: str) -> bool:
-        """End an operation that still works: failed, refused or cancelled; nothing of it is charged."""
+    def end(self, operation: str, state: str, reason: str, *, charged: bool = False) -> bool:
+        """End an operation that still works: failed, refused or cancelled; nothing of it is charged, unless it is."""
         with self._store.transaction():
             changed = self._store.execute(
                 "update operations set state = ?, reason = ? where name = ? and state = 'working'",
@@ -143,7 +151,8 @@ class Books:
                     "update clips set state = 'cancelled' where operation = ? and state in ('queued', 'rendering')",
                     (operation,),
                 )
-                self._give_back("operation = ?", (operation,))
+                if not charged:
+                    self._give_back("operation = ?", (operation,))
         return bool(changed.rowcount)
 
     def _give_back(self, where: str, values: tuple[object, ...]) -> None:

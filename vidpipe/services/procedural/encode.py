@@ -19,8 +19,10 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
+from PIL import Image
 
 from vidpipe.services.procedural.sound import RATE
 
@@ -102,6 +104,17 @@ def _picture(planes: Planes, width: int, height: int, index: int, fps: int) -> a
         frame = frame.reformat(width, height, interpolation="BICUBIC")
     frame.pts, frame.time_base = index, Fraction(1, fps)
     return frame
+
+
+def as_image(planes: Planes, width: int, height: int) -> Image.Image:
+    """Painted planes as a picture in RGB."""
+    picture = _picture(planes, width, height, 0, 1).reformat(
+        format="rgb24",
+        src_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+    )
+    return Image.fromarray(picture.to_ndarray())
 
 
 def _send_sound(

@@ -27,7 +27,7 @@ from vidpipe.services.procedural.encode import Planes, write_clip
 from vidpipe.services.procedural.faults import without_faults
 from vidpipe.services.procedural.painting.film import Film, Shot
 from vidpipe.services.procedural.sound import ambient
-from vidpipe.services.procedural.wire import Order, read_order
+from vidpipe.services.procedural.wire import Order, stored_order
 
 NICE = 10  # workers that wait for clips go first
 LITE = "procedural-lite"
@@ -96,7 +96,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     part = dest.with_suffix(".part")
     try:
         images = {name: Path(path) for name, path in job["images"].items()}
-        render(read_order(job["order"]), job["seed"], faults, images, part)
+        render(stored_order(job["order"]), job["seed"], faults, images, part)
         part.replace(dest)
     except Exception as error:  # noqa: BLE001 - a job that fails is answered, the process goes on
         traceback.print_exc(file=sys.stderr)

@@ -84,6 +84,11 @@ def read_order(found: object) -> Order:
     return order
 
 
+def stored_order(found: Mapping[str, Any]) -> Order:
+    """An order that was checked when it was accepted, from what `as_json` wrote."""
+    return Order(**{**found, "references": tuple(found.get("references", ()))})
+
+
 def _check(order: Order) -> None:
     if not TOKEN.fullmatch(order.token):
         raise Malformed("token should be 1 to 128 letters, digits, dots, colons, dashes and underscores")

@@ -1,23 +1,21 @@
-"""Short answers of the procedural service: read to a limit, and what is told in them."""
+"""Short answers of services: read to a limit, and what is told in them."""
 
 from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import httpx
 
-from vidpipe.errors import Transient, Unavailable
-
 ANSWER_LIMIT = 1024 * 1024  # bytes of a JSON answer
 LONGEST_PAUSE = 3600.0  # seconds that Retry-After may ask for
-# Status and code: not this request, but every one that came now.
-WHOLE_SERVICE = {(429, "quota"), (429, "requests"), (429, "operations"), (503, "maintenance")}
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     content: bytes
+    cut: bool = False  # it was longer than any short answer, and was not read
 
     @property
     def found(self) -> dict[str, Any]:
@@ -46,15 +45,12 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """Seconds after which it may be tried again, where it says so."""
-        try:
-            return min(LONGEST_PAUSE, max(0.0, float(self.headers["retry-after"])))
-        except (KeyError, ValueError):
-            return None
+        return retry_after(self.headers)
 
-    def passing(self, message: str) -> Transient:
-        """The error of an answer that says `not now`: Unavailable where nobody is served now."""
-        whole = (self.status, self._error.get("code")) in WHOLE_SERVICE
-        return (Unavailable if whole else Transient)(message, retry_after=self.retry_after)
+    @property
+    def code(self) -> str:
+        """The error's code, where it has one."""
+        return str(self._error.get("code") or "")[:100]
 
     @property
     def _error(self) -> dict[str, Any]:
@@ -62,13 +58,31 @@ class Answer:
         return error if isinstance(error, dict) else {}
 
 
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or a date (RFC 9110, 10.2.3); None where it says nothing."""
+    told = headers.get("retry-after", "").strip()
+    if not told:
+        return None
+    try:
+        seconds = float(told)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(told).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return min(LONGEST_PAUSE, max(0.0, seconds)) if math.isfinite(seconds) else None
+
+
 def read(stream: httpx.Response) -> Answer:
     """A short answer; what is longer than any answer may be is not read."""
-    pieces, size = [], 0
+    pieces, size, begun = [], 0, time.monotonic()
+    patience = stream.request.extensions.get("timeout", {}).get("read")
     for piece in stream.iter_bytes():
         size += len(piece)
+        if patience is not None and time.monotonic() - begun > patience:
+            raise httpx.ReadTimeout("the answer does not end", request=stream.request)
         if size > ANSWER_LIMIT:
-            return Answer(stream.status_code, stream.headers, b"")
+            return Answer(stream.status_code, stream.headers, b"", cut=True)
         pieces.append(piece)
     return Answer(stream.status_code, stream.headers, b"".join(pieces))
 
@@ -79,7 +93,7 @@ async def read_async(stream: aiohttp.ClientResponse) -> Answer:
     async for piece in stream.content.iter_any():
         size += len(piece)
         if size > ANSWER_LIMIT:
-            return Answer(stream.status, stream.headers, b"")
+            return Answer(stream.status, stream.headers, b"", cut=True)
         pieces.append(piece)
     return Answer(stream.status, stream.headers, b"".join(pieces))
 
