@@ -37,7 +37,7 @@ def _schedule(settings: Settings) -> dict[str, Any]:
     timing = settings.timing
     waves = {
         f"wave {name}": {"task": "wave", "schedule": timing.wave_every, "args": (name,), "options": options}
-        for name in settings.ready  # of a service whose keys are not here, nobody could ask anything
+        for name in settings.waves  # of a service whose keys are not here, nobody could ask anything
     }
     return {**waves, "sweep": {"task": "sweep", "schedule": timing.sweep_every, "options": options}}
 

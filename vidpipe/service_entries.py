@@ -59,3 +59,8 @@ def key_names(services: Any) -> set[str]:
     kinds = ("keys", "optional_keys")
     groups = [entry.get(kind) or () for entry in entries if isinstance(entry, Mapping) for kind in kinds]
     return {str(name) for group in groups for key in group for name in ([key] if isinstance(key, str) else key)}
+
+
+def is_video(entry: Any) -> bool:
+    """Whether an entry is of a service that makes clips; others draw pictures or write texts, each at once."""
+    return not isinstance(entry, Mapping) or entry.get("kind", "video") == "video"

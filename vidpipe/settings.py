@@ -17,7 +17,7 @@ import yaml
 
 from vidpipe import fence
 from vidpipe.errors import SetupError
-from vidpipe.service_entries import key_names, keys_of, lacking, stated_in
+from vidpipe.service_entries import is_video, key_names, keys_of, lacking, stated_in
 
 HOME_NAME = ".vidpipe"
 SIGNING_KEY = "signing-key"  # a file in the home folder, made with the embedded cluster
@@ -83,9 +83,9 @@ class Settings:
         return tuple(str(value) for values in each for value in values if value)
 
     @property
-    def ready(self) -> tuple[str, ...]:
-        """The services whose keys are all here, and those that need none."""
-        return tuple(name for name in self.services if name not in self.lacking)
+    def waves(self) -> tuple[str, ...]:
+        """The video services that can be asked from here: those whose keys are all set, and those that need none."""
+        return tuple(name for name in self.services if name not in self.lacking and is_video(self.services[name]))
 
     @property
     def work(self) -> Path:

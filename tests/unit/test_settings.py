@@ -156,14 +156,14 @@ def test_a_service_without_its_keys_is_told_by_the_variables_it_wants_and_not_by
     own.write_text("services: {mine: {keys: [MY_URL, [MY_KEY, MY_TOKEN]], models: {one: {}}}}")
     env = {"VIDPIPE_HOME": str(tmp_path), "VIDPIPE_CONFIG": str(own)}
     found = load(env)
-    assert found.lacking["mine"] == ("MY_URL", "MY_KEY or MY_TOKEN") and "mine" not in found.ready
+    assert found.lacking["mine"] == ("MY_URL", "MY_KEY or MY_TOKEN") and "mine" not in found.waves
     assert load({**env, "MY_URL": "u", "MY_KEY": ""}).lacking["mine"] == ("MY_KEY or MY_TOKEN",)
     whole = load({**env, "MY_URL": "u", "MY_TOKEN": "hush"})
-    assert "mine" not in whole.lacking and "mine" in whole.ready and "hush" not in repr(whole)
-    assert {"procedural", "footage"} <= set(found.ready), "who needs none is always ready"
+    assert "mine" not in whole.lacking and "mine" in whole.waves and "hush" not in repr(whole)
+    assert {"procedural", "footage"} <= set(found.waves), "who needs none can always be asked"
     own.write_text("services: {mine: {options: {url: ''}, models: {one: {}}}}")
     assert load(env).lacking["mine"] == ("its option url",)
-    assert "mine" in load({**env, "VIDPIPE_SERVICE_URLS": '{"mine": "https://host"}'}).ready
+    assert "mine" in load({**env, "VIDPIPE_SERVICE_URLS": '{"mine": "https://host"}'}).waves
     own.write_text("services: {mine: {keys: MY_KEY, models: {one: {}}}}")
     with pytest.raises(SetupError, match=r"services\.mine\.keys should be a list"):
         load(env)

@@ -46,7 +46,7 @@ def sweep(deps: Deps, epoch: str, backlog: float = 0.0) -> Refs:
     _look_at_the_journal(deps)
     at = deps.db.run(lambda session: session.execute(select(func.clock_timestamp())).scalar_one())
     look = _Look(at, timing, backlog)
-    services = list(deps.settings.ready)
+    services = list(deps.settings.waves)
     overdue = deps.db.run(lambda session: _overdue(session, look, epoch, services))
     for ref, why in overdue:
         telemetry.resent(str(ref.entity), why)

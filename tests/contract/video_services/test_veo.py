@@ -290,13 +290,13 @@ def listing(*ages: float, **more: Any) -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("answer", "clips", "missing"),
-    [(listing(), 0, 0), (listing(5), 0, 0), (listing(5, 5), 2, 0), (listing(900), 1, 1), (listing(5, 5, 5), 2, 0)],
+    ("ages", "clips", "missing"),
+    [((), 0, 0), ((5,), 0, 0), ((5, 5), 2, 0), ((900,), 1, 1), ((5, 5, 5), 2, 0)],
 )
 def test_a_lost_order_is_whole_once_its_clips_are_there_or_none_was_added_for_long(
-    hostile: Hostile, against: VideoService, answer: Answer, clips: int, missing: int
+    hostile: Hostile, against: VideoService, ages: tuple[float, ...], clips: int, missing: int
 ) -> None:
-    hostile.answer = answer
+    hostile.answer = listing(*ages)
     found = asyncio.run(against.poll(FOUND))
     if not clips:
         assert isinstance(found, Pending)

@@ -14,14 +14,17 @@ from vidpipe import settings
 from vidpipe.domain.storyboard import Defaults, Storyboard, read_storyboard
 from vidpipe.domain.storyboard.model import ASSET_KINDS, CAMERAS, SHOTS
 from vidpipe.domain.storyboard.schema import schema
+from vidpipe.emulator.registry import ENDPOINTS, PROTOCOLS
+from vidpipe.emulator.scenario import read_file
+from vidpipe.services.registry import ADAPTERS
 
 CONFIG = settings.config_file("storyboard.schema.json").parent
-SETTINGS = ("rehearsal.yaml",)  # examples of settings, not of stories
-EXAMPLES = sorted(path for path in (CONFIG / "examples").rglob("*.yaml") if path.name not in SETTINGS)
+OTHERS = ("rehearsal.yaml", "every_service_scenario.yaml")  # examples of settings and of scenarios, not of stories
+EXAMPLES = sorted(path for path in (CONFIG / "examples").rglob("*.yaml") if path.name not in OTHERS)
 
 
 def example(name: str) -> Storyboard:
-    services = settings.read_yaml(settings.config_file("services.yaml"))["services"]
+    services = settings.read_services()["services"]
     return read_storyboard(CONFIG / "examples" / name, defaults=Defaults("procedural", services))
 
 
@@ -45,6 +48,16 @@ def test_the_hybrid_mixes_filmed_and_made_scenes() -> None:
     film = example("hybrid/storyboard.yaml")
     assert {scene.service for scene in film.scenes} == {"footage", "procedural"}
     assert any(frame.source == "image" for scene in film.scenes if (frame := scene.first_frame))
+
+
+def test_the_film_of_every_service_has_a_shot_of_each_and_its_scenario_can_be_played() -> None:
+    film = example("hybrid/every_service.yaml")
+    made_by = {scene.service for scene in film.scenes}
+    assert made_by == set(ADAPTERS)
+    scenario = read_file(
+        CONFIG / "examples" / "hybrid" / "every_service_scenario.yaml", services=set(PROTOCOLS), endpoints=ENDPOINTS
+    )
+    assert {rule.service for rule in scenario.rules} == made_by - {"footage", "procedural"}
 
 
 def test_the_forty_five_are_forty_five_different_short_shots_that_wait_for_nothing() -> None:
