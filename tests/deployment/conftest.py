@@ -32,13 +32,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> image.Image:
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[World]:
     """Everything but workers, for a film in flight (they are machines of their own)."""
     with inflight.servers(tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-def operator(servers: World, tmp_path: Path) -> typed.Operator:
+def operator(world: World, tmp_path: Path) -> typed.Operator:
     """Who types what docker/README.md says, on the machine `one`."""
-    return typed.Operator(servers, servers.machine("one"), tmp_path)
+    return typed.Operator(world, world.machine("one"), tmp_path)

@@ -40,9 +40,9 @@ def schema(operator: typed.Operator, name: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith(("--", "\\restrict", "\\unrestrict"))]
 
 
-def as_the_first_version_left_it(servers: World, operator: typed.Operator) -> None:
+def as_the_first_version_left_it(world: World, operator: typed.Operator) -> None:
     """Bring the database down to the first schema, and see that it is just as that version made it."""
-    url = servers.handle.settings["database_url"]
+    url = world.handle.settings["database_url"]
     bring(url, down=FIRST)
     operator.program("createdb --username vidpipe first")
     bring(url.replace("/vidpipe?", "/first?"), up=FIRST)
@@ -50,33 +50,33 @@ def as_the_first_version_left_it(servers: World, operator: typed.Operator) -> No
 
 
 def test_a_film_that_was_begun_with_the_first_schema_goes_on_with_the_newest(
-    servers: World, operator: typed.Operator
+    world: World, operator: typed.Operator
 ) -> None:
-    film = inflight.begin(servers, 8)
+    film = inflight.begin(world, 8)
     operator.type(typed.UP)
-    inflight.under_way(servers, film)
-    assert set(servers.machine("one").stop().values()) == {0}
-    servers.deps.close()
-    as_the_first_version_left_it(servers, operator)
-    bought = servers.tokens()
+    inflight.under_way(world, film)
+    assert set(world.machine("one").stop().values()) == {0}
+    world.deps.close()
+    as_the_first_version_left_it(world, operator)
+    bought = world.tokens()
     for line in typed.block("Upgrading with films in flight"):
         operator.type(line)
-    migrate.check(servers.handle.settings["database_url"])
-    inflight.ends_well(servers, film, 8)
-    assert servers.tokens()[: len(bought)] == bought and len(bought) < 8
+    migrate.check(world.handle.settings["database_url"])
+    inflight.ends_well(world, film, 8)
+    assert world.tokens()[: len(bought)] == bought and len(bought) < 8
 
 
-def test_workers_that_are_replaced_one_machine_after_the_other_lose_nothing(servers: World) -> None:
-    old, new = servers.machine("old"), servers.machine("new")
-    film = inflight.begin(servers, 20)
+def test_workers_that_are_replaced_one_machine_after_the_other_lose_nothing(world: World) -> None:
+    old, new = world.machine("old"), world.machine("new")
+    film = inflight.begin(world, 20)
     old.start()
-    inflight.under_way(servers, film)
+    inflight.under_way(world, film)
     new.start()
     seen(new)
-    before = len(servers.tokens())
+    before = len(world.tokens())
     assert set(old.stop().values()) == {0}
-    assert film_of(servers.deps, film).state == ProjectState.ACTIVE and before < 20
-    inflight.ends_well(servers, film, 20)
+    assert film_of(world.deps, film).state == ProjectState.ACTIVE and before < 20
+    inflight.ends_well(world, film, 20)
     assert new.has_ordered
     print(f"  {before} of 20 orders were given before the old workers were told to end")
-    assert set(inflight.outcomes(servers).values()) <= {"accepted", "held"}
+    assert set(inflight.outcomes(world).values()) <= {"accepted", "held"}

@@ -63,7 +63,7 @@ def _nothing_else_to_try() -> Iterator[Scenario]:
     yield Scenario(
         "refused, nowhere to go",
         (
-            met("refuse-policy", orders=2),
+            met("refuse-policy", orders=6),  # each of the two shots, once a level of the policy ladder
             enqueue(
                 shot(fallback="nowhere"), shot(SECOND, fallback=f"{MUTE}/unknown"), shot(third, after=(FIRST, SECOND))
             ),
