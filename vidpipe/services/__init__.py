@@ -1,1 +1,1 @@
-"""Video services: one contract (base), one adapter each, one visible match that opens them (registry)."""
+"""Services: one contract (base), one adapter each, one table of them (registry); images and text likewise."""
