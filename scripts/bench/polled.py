@@ -9,7 +9,7 @@ from aiohttp import ClientError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Refused, Transient
-from vidpipe.services.asking import Line
+from vidpipe.services.wire.asking import Line
 
 
 class PolledService:

@@ -19,8 +19,8 @@ from google import genai
 from google.genai.types import GenerateVideosOperation, HttpOptions
 from google.oauth2.credentials import Credentials
 
-from vidpipe.services.gcloud import login
-from vidpipe.services.veo import BareService
+from vidpipe.services.google.gcloud import login
+from vidpipe.services.google.veo import BareService
 
 AT_ONCE, ROUNDS = 64, 4
 MODEL = "projects/bench-1/locations/us-central1/publishers/google/models/veo-3.1-generate-001"

@@ -18,14 +18,14 @@ TARGETS = ("io", "gpu", "web", "tick", "procedural")
 # What a worker, a sender and a person's command import at the latest when they do their work.
 MODULES = {
     "io": ("tasks.route", "tasks.ticks", "tasks.heartbeat", "vidpipe.cli.worker", "vidpipe.cli.health",
-           "vidpipe.services.openai_videos", "vidpipe.services.runway", "vidpipe.services.pika", "vidpipe.services.veo",
-           "vidpipe.services.gemini", "vidpipe.services.images.gemini", "vidpipe.services.images.procedural",
-           "vidpipe.services.text.gemini"),
+           "vidpipe.services.openai_videos", "vidpipe.services.runway", "vidpipe.services.pika",
+           "vidpipe.services.google.veo", "vidpipe.services.google.gemini", "vidpipe.services.images.gemini",
+           "vidpipe.services.images.procedural", "vidpipe.services.text.gemini"),
     "gpu": ("tasks.route", "tasks.heartbeat", "vidpipe.vision.technical", "vidpipe.cli.worker", "vidpipe.cli.health"),
     "web": ("tasks.app", "flower.command", "vidpipe.cli.flower", "vidpipe.cli.health"),
     "tick": (
         "tasks.ticks", "tasks.beat", "vidpipe.services.openai_videos", "vidpipe.services.runway",
-        "vidpipe.services.veo", "vidpipe.services.pika", "vidpipe.services.gemini",
+        "vidpipe.services.google.veo", "vidpipe.services.pika", "vidpipe.services.google.gemini",
         *(f"vidpipe.cli.{name}" for name in ("db", "metrics", "enqueue", "status", "follow", "report", "doctor",
                                              "storage", "uncertain", "health")),
     ),

@@ -20,8 +20,8 @@ import fal_client
 import httpx
 from fal_client.auth import FAL_QUEUE_RUN_HOST  # what the SDK asks for, which the environment may change
 
-from vidpipe.services import sdk_httpx
-from vidpipe.services.answers import ANSWER_LIMIT, Answer
+from vidpipe.services.wire import sdk_httpx
+from vidpipe.services.wire.answers import ANSWER_LIMIT, Answer
 
 QUEUE, REST = "queue.fal.run", "rest.fal.ai"  # fal_client/client.py: QUEUE_URL_FORMAT, REST_URL
 UPLOADS = (".fal.media", ".fal.ai", "storage.googleapis.com")  # where a picture may be put, over https

@@ -35,13 +35,13 @@ from openai.types import Video
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, Unavailable, Uncertain
-from vidpipe.services import sdk
-from vidpipe.services.answers import Answer, number, retry_after
-from vidpipe.services.asking import Line
-from vidpipe.services.fetching import Source
-from vidpipe.services.marks import is_marked, mark
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.pictures import fitted
+from vidpipe.services.wire import sdk
+from vidpipe.services.wire.answers import Answer, number, retry_after
+from vidpipe.services.wire.asking import Line
+from vidpipe.services.wire.fetching import Source
+from vidpipe.services.wire.marks import is_marked, mark
+from vidpipe.services.wire.pictures import fitted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 ENDED = "api.openai.com"  # and its regions: eu.api.openai.com, ...

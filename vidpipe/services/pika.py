@@ -38,13 +38,13 @@ from vidpipe.domain.capabilities import aspect
 from vidpipe.domain.catalogue import read_service
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
-from vidpipe.services.answers import Answer
-from vidpipe.services.asking import Line
 from vidpipe.services.fal import QUEUE, Fal, Place, Said, Unanswered, kinds, words
-from vidpipe.services.fetching import Source
-from vidpipe.services.marks import is_marked, mark
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.pictures import fitted
+from vidpipe.services.wire.answers import Answer
+from vidpipe.services.wire.asking import Line
+from vidpipe.services.wire.fetching import Source
+from vidpipe.services.wire.marks import is_marked, mark
+from vidpipe.services.wire.pictures import fitted
 
 APP = "fal-ai/pika"
 LISTING = "https://api.fal.ai/v1"  # fal's platform API

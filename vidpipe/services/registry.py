@@ -18,10 +18,10 @@ ADAPTERS: Adapters = {
     "procedural": ("vidpipe.services.procedural.adapter", ""),
     "footage": ("vidpipe.services.footage", ""),
     "openai_videos": ("vidpipe.services.openai_videos", "openai"),
-    "veo": ("vidpipe.services.veo", "google"),
+    "veo": ("vidpipe.services.google.veo", "google"),
     "runway": ("vidpipe.services.runway", "runway"),
     "pika": ("vidpipe.services.pika", "fal"),
-    "gemini": ("vidpipe.services.gemini", "google"),
+    "gemini": ("vidpipe.services.google.gemini", "google"),
 }
 
 

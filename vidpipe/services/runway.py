@@ -37,13 +37,13 @@ import runwayml
 from vidpipe.domain.catalogue import Capabilities, read_service
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
-from vidpipe.services import sdk_httpx
-from vidpipe.services.answers import retry_after
-from vidpipe.services.asking import Line
-from vidpipe.services.fetching import Source
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.pictures import data_uri
 from vidpipe.services.runway_tasks import error_of, meaning, output_of
+from vidpipe.services.wire import sdk_httpx
+from vidpipe.services.wire.answers import retry_after
+from vidpipe.services.wire.asking import Line
+from vidpipe.services.wire.fetching import Source
+from vidpipe.services.wire.pictures import data_uri
 
 HOME = "https://api.dev.runwayml.com"  # runwayml/_client.py
 # Where outputs are, as the API's reference (`Outputs`) and users' answers show them.

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from vidpipe.domain.requests import Delivered, Pending, RemoteClip
 from vidpipe.errors import Broken, Expired, Refused, Transient, shown
-from vidpipe.services.answers import number
+from vidpipe.services.wire.answers import number
 
 CREDIT = Decimal("0.01")  # US dollars; API reference, `Pricing`
 # What a task's failureCode means, the first that it begins with; API reference, `Handle Task Failures`, as stored.

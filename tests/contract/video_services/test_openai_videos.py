@@ -19,8 +19,8 @@ from tests.hostile import Answer, Hostile
 from vidpipe.domain.requests import Reference, VideoRequest
 from vidpipe.errors import Refused, SetupError, Transient, Uncertain
 from vidpipe.services.base import Cancellable, Findable, VideoService
-from vidpipe.services.marks import mark
 from vidpipe.services.registry import open_service
+from vidpipe.services.wire.marks import mark
 
 
 def order(**changes: Any) -> VideoRequest:

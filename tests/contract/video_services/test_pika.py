@@ -20,8 +20,8 @@ from tests.waiting import until
 from vidpipe.domain.requests import Pending, Reference, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, Unavailable, Uncertain
 from vidpipe.services.base import Cancellable, Findable, VideoService
-from vidpipe.services.marks import mark
 from vidpipe.services.registry import open_service
+from vidpipe.services.wire.marks import mark
 
 NAME = "764cabcf-b745-4b3e-ae38-1200304cf45b"
 ONE = f"/fal-ai/pika/requests/{NAME}"

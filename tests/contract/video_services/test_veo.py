@@ -23,7 +23,7 @@ from tests.hostile import Answer, Hostile
 from vidpipe.domain.requests import Delivered, Pending, Reference, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, Unavailable, Uncertain
 from vidpipe.services.base import Findable, VideoService
-from vidpipe.services.gcloud import login
+from vidpipe.services.google.gcloud import login
 from vidpipe.services.registry import open_service
 
 OPERATION = "projects/rehearsal/locations/us-central1/publishers/google/models/tiny/operations/abc"

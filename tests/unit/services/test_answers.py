@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from vidpipe.services.answers import number
+from vidpipe.services.wire.answers import number
 
 
 @pytest.mark.parametrize(("told", "taken"), [("0", 0.0), ("2.5", 2.5), ("7", 7.0)])

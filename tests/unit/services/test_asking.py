@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError
 
-from vidpipe.services.asking import Line
+from vidpipe.services.wire.asking import Line
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

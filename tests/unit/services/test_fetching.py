@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from vidpipe.errors import Transient
-from vidpipe.services.fetching import SLOWEST, steady
+from vidpipe.services.wire.fetching import SLOWEST, steady
 
 
 def dripping(piece: bytes, number: int, began: float) -> Iterator[bytes]:

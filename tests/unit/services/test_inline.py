@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidpipe.errors import Broken, Transient
-from vidpipe.services.answers import ANSWER_LIMIT
-from vidpipe.services.inline import Cut, unpacked
+from vidpipe.services.google.inline import Cut, unpacked
+from vidpipe.services.wire.answers import ANSWER_LIMIT
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),

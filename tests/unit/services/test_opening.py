@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from vidpipe.errors import Broken, NotStored, SetupError
-from vidpipe.services.fetching import Source
 from vidpipe.services.opening import Opening, address
+from vidpipe.services.wire.fetching import Source
 from vidpipe.settings import load
 
 

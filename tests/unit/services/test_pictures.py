@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vidpipe.errors import Refused
-from vidpipe.services.pictures import NoPicture, data_uri, examined, fitted, lean
+from vidpipe.services.wire.pictures import NoPicture, data_uri, examined, fitted, lean
 
 
 def bytes_of(image: Image.Image, kind: str = "PNG") -> bytes:

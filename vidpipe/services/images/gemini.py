@@ -27,11 +27,11 @@ from google.genai.types import (
 from vidpipe.domain.side_requests import Drawn, ImageRequest, Spent
 from vidpipe.domain.side_services import read_image_services
 from vidpipe.errors import Refused
-from vidpipe.services import gemini_api
-from vidpipe.services.fetching import save, whole_file
+from vidpipe.services.google import gemini_api
 from vidpipe.services.images.base import KINDS, MOST_PIXELS
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.pictures import NoPicture, examined, lean
+from vidpipe.services.wire.fetching import save, whole_file
+from vidpipe.services.wire.pictures import NoPicture, examined, lean
 
 MOST_REFERENCES = 14  # that any of its models is known to take; each model's own limit is the registry's
 LONGEST_SIDE = 2048  # pixels of a reference

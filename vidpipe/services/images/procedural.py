@@ -10,9 +10,9 @@ from pathlib import Path
 
 from vidpipe.domain.side_requests import Drawn, ImageRequest, pixels
 from vidpipe.errors import Refused
-from vidpipe.services.fetching import whole_file
 from vidpipe.services.opening import Opening
 from vidpipe.services.procedural.still import painted_still
+from vidpipe.services.wire.fetching import whole_file
 
 MOST_REFERENCES = 3
 LONGEST_PROMPT = 10_000  # characters

@@ -32,10 +32,10 @@ from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Unavailable, Uncertain
-from vidpipe.services.answers import Answer, amount, number, read, read_async
-from vidpipe.services.asking import CONNECT, Line
-from vidpipe.services.fetching import PIECE, length, save, whole_file
 from vidpipe.services.opening import Opening
+from vidpipe.services.wire.answers import Answer, amount, number, read, read_async
+from vidpipe.services.wire.asking import CONNECT, Line
+from vidpipe.services.wire.fetching import PIECE, length, save, whole_file
 
 INVALID = (400, 404, 405, 413, 415, 422)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

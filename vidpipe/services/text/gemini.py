@@ -14,10 +14,10 @@ from google.genai.types import AutomaticFunctionCallingConfig, GenerateContentCo
 from vidpipe.domain.side_requests import Spent, TextRequest, Written
 from vidpipe.domain.side_services import read_text_services
 from vidpipe.errors import Refused
-from vidpipe.services import gemini_api
+from vidpipe.services.google import gemini_api
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.pictures import lean
 from vidpipe.services.text.base import Misfit, fitting
+from vidpipe.services.wire.pictures import lean
 
 LONGEST_SIDE = 1024  # pixels of a picture that is looked at
 ANSWER_LIMIT = 8 * 1024 * 1024  # bytes

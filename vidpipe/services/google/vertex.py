@@ -27,11 +27,12 @@ from google.genai.errors import APIError
 from google.genai.types import HttpOptions, HttpRetryOptions
 
 from vidpipe.errors import Refused, ServiceError, Transient, Unavailable, Uncertain
-from vidpipe.services import gemini_api, sdk, veo_answers
-from vidpipe.services.answers import retry_after
-from vidpipe.services.asking import CONNECT
-from vidpipe.services.fetching import trusted
-from vidpipe.services.gcloud import Login
+from vidpipe.services.google import gemini_api, veo_answers
+from vidpipe.services.google.gcloud import Login
+from vidpipe.services.wire import sdk
+from vidpipe.services.wire.answers import retry_after
+from vidpipe.services.wire.asking import CONNECT
+from vidpipe.services.wire.fetching import trusted
 
 VERSION = "v1beta1"
 ACCOUNT = (401, 403, 429)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import httpx2
 
-from vidpipe.services.answers import ANSWER_LIMIT
-from vidpipe.services.asking import CONNECT
-from vidpipe.services.fetching import trusted
+from vidpipe.services.wire.answers import ANSWER_LIMIT
+from vidpipe.services.wire.asking import CONNECT
+from vidpipe.services.wire.fetching import trusted
 
 # Nothing was sent: no connection was made, or none was free.
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from vidpipe.errors import Broken, Transient
-from vidpipe.services.answers import ANSWER_LIMIT
+from vidpipe.services.wire.answers import ANSWER_LIMIT
 
 MOST = 2 * 1024**3  # bytes of such an answer
 _STOP = re.compile(rb'["\\]')

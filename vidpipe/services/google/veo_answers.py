@@ -13,7 +13,7 @@ from typing import Any
 
 from vidpipe.domain.requests import Delivered, Pending, RemoteClip
 from vidpipe.errors import Broken, Refused, ServiceError, Transient
-from vidpipe.services.answers import number
+from vidpipe.services.wire.answers import number
 
 MOST_CLIPS = 16
 # Google Cloud, "Responsible AI and usage guidelines for Veo" (and for Imagen, whose filters look at pictures).

@@ -21,8 +21,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from vidpipe.errors import Broken, Expired, Transient, Unavailable
-from vidpipe.services.answers import retry_after
-from vidpipe.services.asking import CONNECT
+from vidpipe.services.wire.answers import retry_after
+from vidpipe.services.wire.asking import CONNECT
 
 CLIP_LIMIT = 2 * 1024**3  # bytes of a clip
 PIECE = 256 * 1024  # bytes

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import httpx
 
 from vidpipe.errors import Broken, ServiceError, SetupError, Transient, Unavailable
-from vidpipe.services import answers
-from vidpipe.services.asking import CONNECT
-from vidpipe.services.fetching import NOT_THERE, Source, trusted
-from vidpipe.services.gcloud import Login
+from vidpipe.services.google.gcloud import Login
+from vidpipe.services.wire import answers
+from vidpipe.services.wire.asking import CONNECT
+from vidpipe.services.wire.fetching import NOT_THERE, Source, trusted
 
 MOST_PAGES = 20
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # Cloud Storage, Bucket naming requirements

@@ -32,8 +32,8 @@ from google.genai.types import HttpOptions, HttpRetryOptions
 
 from vidpipe.domain.side_requests import Usage
 from vidpipe.errors import Refused, ServiceError, Transient, Unavailable, Uncertain
-from vidpipe.services import sdk
-from vidpipe.services.answers import ANSWER_LIMIT, retry_after
+from vidpipe.services.wire import sdk
+from vidpipe.services.wire.answers import ANSWER_LIMIT, retry_after
 
 HOST = "https://generativelanguage.googleapis.com"  # google/genai/_api_client.py
 VERSION = "v1"  # GOOGLE_AI_API_DEFAULT_VERSION there; given, or else the SDK reads one from the environment

@@ -28,13 +28,14 @@ from google.genai.errors import APIError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Unavailable, Uncertain
-from vidpipe.services import answers, gcs, sdk, veo_answers, vertex
-from vidpipe.services.asking import CONNECT, Line
-from vidpipe.services.fetching import NOT_THERE, save, steady, trusted, whole_file
-from vidpipe.services.gcloud import Login, login
-from vidpipe.services.inline import Cut, unpacked
+from vidpipe.services.google import gcs, veo_answers, vertex
+from vidpipe.services.google.gcloud import Login, login
+from vidpipe.services.google.inline import Cut, unpacked
+from vidpipe.services.google.veo_asked import asked
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.veo_asked import asked
+from vidpipe.services.wire import answers, sdk
+from vidpipe.services.wire.asking import CONNECT, Line
+from vidpipe.services.wire.fetching import NOT_THERE, save, steady, trusted, whole_file
 
 INSIDE = "bytesBase64Encoded"  # the key of a clip that comes inside an answer
 NAME = re.compile(

@@ -10,7 +10,7 @@ from google.genai import types
 from vidpipe.domain.capabilities import aspect
 from vidpipe.domain.requests import VideoRequest
 from vidpipe.errors import Refused
-from vidpipe.services.pictures import fitted, lean
+from vidpipe.services.wire.pictures import fitted, lean
 
 MODEL = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 LABEL = re.compile(r"[a-z0-9_-]{1,63}")  # Google Cloud, Requirements for labels

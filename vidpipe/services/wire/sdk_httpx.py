@@ -10,10 +10,10 @@ import time
 
 import httpx
 
-from vidpipe.services.answers import ANSWER_LIMIT
-from vidpipe.services.asking import CONNECT
-from vidpipe.services.fetching import NOT_THERE as NOT_SENT
-from vidpipe.services.fetching import trusted
+from vidpipe.services.wire.answers import ANSWER_LIMIT
+from vidpipe.services.wire.asking import CONNECT
+from vidpipe.services.wire.fetching import NOT_THERE as NOT_SENT
+from vidpipe.services.wire.fetching import trusted
 
 __all__ = ["NOT_SENT", "client"]
 

@@ -25,7 +25,7 @@ from aiohttp import (
 )
 
 from vidpipe.errors import Transient, Unavailable
-from vidpipe.services.answers import Answer, read_async
+from vidpipe.services.wire.answers import Answer, read_async
 
 CONNECT = 5.0  # seconds
 

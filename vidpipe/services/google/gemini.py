@@ -44,12 +44,12 @@ from google.genai import _interactions as gi
 from vidpipe.domain.capabilities import aspect
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
-from vidpipe.services import gemini_api
-from vidpipe.services.answers import Answer, read_async
-from vidpipe.services.asking import Line
-from vidpipe.services.fetching import Source, save, whole_file
+from vidpipe.services.google import gemini_api
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.pictures import fitted, lean
+from vidpipe.services.wire.answers import Answer, read_async
+from vidpipe.services.wire.asking import Line
+from vidpipe.services.wire.fetching import Source, save, whole_file
+from vidpipe.services.wire.pictures import fitted, lean
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,299}")
 # As files.download reads it (_transformers.py, t_file_name), but whole.
