@@ -78,6 +78,22 @@ def test_a_take_at_a_service_that_was_taken_out_of_the_settings_ends_in_its_time
     assert eager.db.run(lambda session: money.spent(session, film)).open == PRICE, "it may still be billed"
 
 
+def test_takes_in_line_at_a_service_that_was_taken_out_of_the_settings_go_to_another(eager: Deps, tick: Tick) -> None:
+    service, other = Askable(), Askable(name="other")
+    employ(eager, service, other, limits={"operations": 1}, timeout_seconds=600.0, cheaper="")
+    service.on_poll = lambda operation: Pending(retry_in=0.05)
+    film = begin(eager, scenes=3, fallback="other/procedural-1")
+    wait(tick, lambda: service.orders, "the one order that there is room for")
+    in_line = [take for take in takes_of(eager, film) if take.admitted_at is None]
+    assert len(in_line) == 2
+    left = {name: facts for name, facts in eager.settings.services.items() if name != service.name}
+    eager.settings, eager.opener = replace(eager.settings, services=left), gone(other)
+    eager.__dict__.update(_services={}, _catalogue=None)
+    wait(tick, lambda: len(other.orders) == len(in_line), "those in line to be ordered from the other")
+    assert len(service.orders) == 1
+    assert all("no service" in (fresh(eager, take).last_error or "") for take in in_line)
+
+
 def gone(other: Askable) -> Callable[..., Askable]:
     def open_(name: str, *_: object) -> Askable:
         if name != other.name:

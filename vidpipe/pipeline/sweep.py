@@ -24,7 +24,7 @@ from vidpipe.db import projects, record, scenes
 from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
 from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, CandidateState, ProjectState, SceneState, TakeState
 from vidpipe.errors import StorageError
-from vidpipe.pipeline import restored
+from vidpipe.pipeline import lane, restored
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.gather import loose
 from vidpipe.pipeline.settle import settle, waits_for_a_person
@@ -51,6 +51,8 @@ def sweep(deps: Deps, epoch: str, backlog: float = 0.0) -> Refs:
     for ref, why in overdue:
         telemetry.resent(str(ref.entity), why)
     refs = [ref for ref, _ in overdue]
+    for service in deps.db.run(lambda session: _waited_for(session, services)):
+        refs += lane.admit(deps, service)
     for project_id in deps.db.run(_to_settle):
         refs += settle(deps, project_id)
     return refs
@@ -197,6 +199,14 @@ def _takes() -> ColumnElement[bool]:
 def _unattended(services: Sequence[str]) -> ColumnElement[bool]:
     """Takes at a service that was taken out of the settings: no wave asks about them, and their time must end too."""
     return and_(Take.state == str(TakeState.SUBMITTED), Take.service.not_in(services))
+
+
+def _waited_for(session: Session, services: Sequence[str]) -> Sequence[str]:
+    """Services without a wave at which takes stand in line: nobody else would let them go and say what is wrong."""
+    line = select(Take.service).where(
+        Take.state == str(TakeState.QUEUED), Take.admitted_at.is_(None), Take.service.not_in(services)
+    )
+    return session.execute(line.distinct()).scalars().all()
 
 
 def _candidates() -> ColumnElement[bool]:
