@@ -19,6 +19,7 @@ from functools import partial
 import psutil
 
 from scripts.chaos_runs import terms
+from scripts.chaos_runs.cast import LOCAL, Cast
 from scripts.chaos_runs.diary import Diary
 from scripts.chaos_runs.house import (
     BEAT,
@@ -26,7 +27,6 @@ from scripts.chaos_runs.house import (
     POSTGRES,
     REAPER,
     S3,
-    SERVICES,
     SUPERVISOR,
     TICK,
     VALKEY,
@@ -120,7 +120,7 @@ def kill(names: Sequence[str], hand: Hand) -> None:
     """SIGKILL one of these processes."""
     name = hand.dice.choice(names)
     pid = hand.kill(name)
-    cuts = name in IOS or name in SERVICES.values()
+    cuts = name in IOS or name in hand.house.cast.names
     hand.diary.write(f"kill {name}", (name,), f"{name} (process {pid}) was killed", cuts=cuts)
 
 
@@ -130,7 +130,7 @@ def kill_supervisor(hand: Hand) -> None:
     pid = hand.house.pid(SUPERVISOR)
     if pid is None or not reaper.send(pid, signal.SIGKILL):
         raise NotNow
-    everybody = (SUPERVISOR, *WORKERS, *SERVICES.values())
+    everybody = (SUPERVISOR, *WORKERS, *hand.house.cast.names)
     done = hand.diary.write("kill supervisor", everybody, f"the supervisor (process {pid}) was killed", cuts=True)
     try:
         hand.house.begin_again()
@@ -181,7 +181,7 @@ def stop_one(names: Sequence[str], hand: Hand) -> None:
     if pid is None:
         raise NotNow
     hand.let_go_on(pid, seconds)
-    cuts = name in IOS or name in SERVICES.values()
+    cuts = name in IOS or name in hand.house.cast.names
     what = f"{name} (process {pid}) stands still for {seconds:.1f} s"
     hand.diary.write(f"stop {name}", (name,), what, lasts=seconds, cuts=cuts)
 
@@ -231,20 +231,33 @@ def service_faults() -> Mapping[str, Blow]:
     return {f"fault {words}": partial(fault, words, count, terms.SERVICES) for words, count in counts.items()}
 
 
-KILLS: Mapping[str, Blow] = {
-    **{f"kill {name}": partial(kill, (name,)) for name in (*WORKERS, BEAT, VALKEY, POSTGRES, REAPER)},
-    **{f"kill {name}": partial(kill, (process,)) for name, process in SERVICES.items()},
-    "kill supervisor": kill_supervisor,
-    "kill a backend": kill_backend,
-}
+def kills(cast: Cast) -> Mapping[str, Blow]:
+    """What can be killed."""
+    services = {f"kill {process.removeprefix('procedural-')}": partial(kill, (process,)) for process in cast.names}
+    return {
+        **{f"kill {name}": partial(kill, (name,)) for name in (*WORKERS, BEAT, VALKEY, POSTGRES, REAPER)},
+        **services,
+        "kill supervisor": kill_supervisor,
+        "kill a backend": kill_backend,
+    }
+
+
+KILLS = kills(LOCAL)
 OF_THE_STORE: Mapping[str, Blow] = {"kill s3": partial(kill, (S3,))}  # where media lie in one
-OUTAGES: Mapping[str, Blow] = {
-    "restart PostgreSQL": restart_database,
-    "flush Valkey": flush,
-    "lose Valkey": lose_broker,
-    "stop a worker": partial(stop_one, WORKERS),
-    "stop an io worker": partial(stop_one, IOS),
-    "stop the tick": partial(stop_one, (TICK,)),
-    "stop a service": partial(stop_one, tuple(SERVICES.values())),
-    "the store is away": store_away,
-}
+
+
+def outages(cast: Cast) -> Mapping[str, Blow]:
+    """What can be away for a while."""
+    return {
+        "restart PostgreSQL": restart_database,
+        "flush Valkey": flush,
+        "lose Valkey": lose_broker,
+        "stop a worker": partial(stop_one, WORKERS),
+        "stop an io worker": partial(stop_one, IOS),
+        "stop the tick": partial(stop_one, (TICK,)),
+        "stop a service": partial(stop_one, cast.names),
+        "the store is away": store_away,
+    }
+
+
+OUTAGES = outages(LOCAL)

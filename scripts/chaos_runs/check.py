@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from scripts.chaos_runs import terms
 from scripts.chaos_runs.books import NOTHING, Billed, Entered, bills, ledger
-from scripts.chaos_runs.films import FPS, HEIGHT, SECONDS, WIDTH
-from scripts.chaos_runs.house import BACK, SERVICES, House, wait_for
+from scripts.chaos_runs.films import HEIGHT, SECONDS, WIDTH
+from scripts.chaos_runs.house import BACK, House, wait_for
 from scripts.chaos_runs.run import Run
 from scripts.chaos_runs.scales import unbilled, uncovered
 from vidpipe.db import money, projects, scenes
-from vidpipe.db.models import Attempt, Cut, GenerationCandidate, Project, Scene, Take, Transition, Workable
-from vidpipe.domain.states import STATES, CandidateState, Entity, ProjectState, SceneState, after
+from vidpipe.db.models import Attempt, Cut, GenerationCandidate, Project, Purchase, Scene, Take, Transition, Workable
+from vidpipe.domain.states import STATES, CandidateState, Entity, ProjectState, SceneState, TakeState, after
 from vidpipe.media.probe import probe
 from vidpipe.pipeline import journal, orphans
 from vidpipe.pipeline.journal import Entry
@@ -31,7 +31,7 @@ from vidpipe.pipeline.step import DIED
 from vidpipe.pipeline.sweep import KINDS
 
 # Faults of a service that make a clip unusable.
-_SPOILS = {"black", "frozen", "silent", "short", "truncated", "rubbish", "wrong-size", "expired", "cut-off"}
+_SPOILS = {"black", "frozen", "silent", "short", "truncated", "rubbish", "wrong-size", "expired", "cut-off", "vanish"}
 
 # A row that nobody has touched for so long is nobody's: the sweep sends again sooner.
 _OLD = timedelta(seconds=terms.TIMING["resend_most"] + 2)
@@ -47,6 +47,7 @@ class Found:
     settled: Decimal  # US dollars
     billed: Decimal
     open: Decimal  # still reserved
+    unknown: Mapping[str, int]  # takes that were of unknown fate for a while, by service
     wrong: Mapping[str, Sequence[str]]  # by what it is about, each thing in words; empty where nothing is wrong
 
     @property
@@ -90,6 +91,7 @@ def _check(
         settled=sum((one.settled for one in entered.values()), NOTHING),
         billed=sum((one.charged for found in billed.values() for one in found), NOTHING),
         open=sum((one.open for one in entered.values()), NOTHING),
+        unknown=_unknown(session),
         wrong={
             "lost": [*lost, *looked.files],
             "twice": list(_twice(session, billed, orders)),
@@ -105,6 +107,17 @@ def _check(
             "run": run.problems,
         },
     )
+
+
+def _unknown(session: Session) -> dict[str, int]:
+    uncertain = Transition.to_state == str(TakeState.UNCERTAIN)
+    rows = session.execute(
+        select(Take.service, func.count(Take.id.distinct()))
+        .join(Transition, Transition.entity_id == Take.id)
+        .where(Transition.entity == str(Entity.TAKE), uncertain)
+        .group_by(Take.service)
+    )
+    return {service: int(count) for service, count in rows}
 
 
 def _lost(session: Session, films: Mapping[UUID, int]) -> Iterator[str]:
@@ -145,7 +158,7 @@ def _film(house: House, project_id: UUID, wanted: int) -> Iterator[str]:
         yield f"{project.title}: its picture is {info.video}"
     if len(cut.chapters or ()) != wanted:
         yield f"{project.title} has {len(cut.chapters or ())} chapters, not {wanted}"
-    if abs(info.duration - wanted * SECONDS) > max(0.15, wanted / FPS / 2):
+    if abs(info.duration - wanted * SECONDS) > max(0.15, wanted / house.cast.fps / 2):
         yield f"{project.title} lasts {info.duration:.2f} s, not {wanted * SECONDS:g} s"
 
 
@@ -183,15 +196,17 @@ def _money(session: Session, billed: Mapping[str, list[Billed]], entered: Mappin
 
 def _wasted(session: Session, billed: Mapping[str, list[Billed]]) -> Iterator[str]:
     """Clips that were paid for and thrown away, though their service did nothing wrong to them."""
-    spoilt = {one.operation for found in billed.values() for one in found if _SPOILS & {*one.faults}}
+    spoilt = {token for token, found in billed.items() for one in found if _SPOILS & {*one.faults}}
     thrown = (
-        select(GenerationCandidate, Take.operation)
+        select(GenerationCandidate, Take.operation, Attempt.token)
         .join(Take, Take.id == GenerationCandidate.take_id)
+        .join(Purchase, Purchase.take_id == Take.id)
+        .join(Attempt, and_(Attempt.purchase_id == Purchase.id, Attempt.operation == Take.operation))
         .where(GenerationCandidate.state == str(CandidateState.UNUSABLE))
     )
-    for candidate, operation in session.execute(thrown):
+    for candidate, operation, token in session.execute(thrown):
         reason = candidate.last_error or "no word"
-        if operation not in spoilt and DIED not in reason:
+        if str(token) not in spoilt and DIED not in reason:
             yield f"candidate {candidate.number} of {operation} was thrown away: {reason}"
 
 
@@ -243,10 +258,10 @@ def _trail(session: Session) -> Iterator[str]:
                 yield f"{model.entity} {row_id} is {state}, its trail ends with {last.get((str(model.entity), row_id))}"
 
 
-def unfinished(home: Path) -> list[str]:
-    """Files that were begun and never ended, in a home whose cluster was stopped."""
+def unfinished(home: Path, services: Iterable[str]) -> list[str]:
+    """Files that were begun and never ended, in a home whose cluster with these processes of services was stopped."""
     places = [home / "work", home / "media" / ".part"]
     found = [path for place in places for path in place.rglob("*") if path.is_file()]
-    for process in SERVICES.values():
+    for process in services:
         found += (home / process).rglob("*.part")
     return [str(path.relative_to(home)) for path in found]

@@ -1,4 +1,4 @@
-"""The films that are made while everything happens: short shots, three services, some shots that wait for others."""
+"""The films that are made while everything happens: short shots, several services, some shots that wait for others."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scripts.chaos_runs.terms import ASKABLE, BACKUP, BLIND, MODEL
+from scripts.chaos_runs.cast import Cast
+from scripts.chaos_runs.terms import ASKABLE, MODEL
 from vidpipe.db.models import Project
 from vidpipe.domain.storyboard.model import FrameSpec, SceneSpec, SequenceSpec, Storyboard
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.enroll import Consent, enroll
 
-WIDTH, HEIGHT, FPS = 160, 90, 12
+WIDTH, HEIGHT = 160, 90
 SECONDS = 1.0  # of every shot
 PRIORITIES = (5, 7, 3)
 _WORDS = ("a harbour at dawn", "a forest in fog", "the sea at night", "a city street in rain", "mountains at dusk")
-# A service and what is gone on to where it fails, by how often of eight.
-_ROUTES = ((ASKABLE, BACKUP),) * 4 + ((BACKUP, ASKABLE),) * 2 + ((BLIND, BACKUP), (BLIND, ""))
 _CHAINED = 6  # every so many shots begin where the one before ended
 _ENOUGH = Decimal(100)  # US dollars: the films are bound by no budget, and yet have one
 
@@ -36,25 +35,29 @@ class Shape:
     seed: int
 
 
-def storyboards(shape: Shape) -> list[tuple[Storyboard, int]]:
+def storyboards(shape: Shape, cast: Cast) -> list[tuple[Storyboard, int]]:
     """The films, each with its priority."""
     dice = random.Random(f"films {shape.seed}")
     count = min(len(PRIORITIES), shape.scenes)
     sizes = [shape.scenes // count + (number < shape.scenes % count) for number in range(count)]
     return [
-        (_storyboard(shape, number + 1, size, dice), PRIORITIES[number]) for number, size in enumerate(sizes) if size
+        (_storyboard(shape, cast, number + 1, size, dice), PRIORITIES[number])
+        for number, size in enumerate(sizes)
+        if size
     ]
 
 
-def _storyboard(shape: Shape, number: int, size: int, dice: random.Random) -> Storyboard:
+def _storyboard(shape: Shape, cast: Cast, number: int, size: int, dice: random.Random) -> Storyboard:
     shots: list[SceneSpec] = []
+    turn = dice.sample(cast.routes, len(cast.routes))
     for position in range(size):
-        service, fallback = dice.choice(_ROUTES)
+        service, fallback = turn[position % len(turn)]
         chained = position % _CHAINED == _CHAINED - 1
         before = shots[-1].label if chained else ""
         shots.append(
             SceneSpec(
-                label=f"Shot {position + 1}", prompt=dice.choice(_WORDS), service=service, model=MODEL,
+                label=f"Shot {position + 1}", prompt=dice.choice(_WORDS), service=service,
+                model=MODEL if service == ASKABLE else cast.model,
                 duration=SECONDS, candidates=shape.candidates, fallback=fallback,
                 after=(before,) if chained else (),
                 first_frame=FrameSpec("previous", previous=before) if chained else None, max_takes=24,
@@ -62,18 +65,18 @@ def _storyboard(shape: Shape, number: int, size: int, dice: random.Random) -> St
         )  # fmt: skip
     board = Storyboard(
         title=f"Film {number} of seed {shape.seed}", sequences=(SequenceSpec("One", tuple(shots)),), width=WIDTH,
-        height=HEIGHT, fps=FPS, audio=False, quality_mode=shape.candidates > 1, candidate_count=shape.candidates,
+        height=HEIGHT, fps=cast.fps, audio=False, quality_mode=shape.candidates > 1, candidate_count=shape.candidates,
         seed=shape.seed * 10 + number, budget=_ENOUGH,
     )  # fmt: skip
     return replace(board, fingerprint=board.title)
 
 
-def begin(deps: Deps, shape: Shape) -> dict[UUID, int]:
+def begin(deps: Deps, shape: Shape, cast: Cast) -> dict[UUID, int]:
     """Enqueue the films; how many scenes each has."""
     consent = Consent(confirmed=True)
     return {
         enroll(deps, board, again=True, consent=consent, priority=priority).project_id: len(board.scenes)
-        for board, priority in storyboards(shape)
+        for board, priority in storyboards(shape, cast)
     }
 
 

@@ -13,22 +13,22 @@ from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 from sqlalchemy.exc import DBAPIError
 
-from scripts.chaos_runs import terms
+from scripts.chaos_runs.cast import LOCAL, Cast
 from scripts.chaos_runs.left import belonging
 from scripts.chaos_runs.traps import Traps
 from vidpipe.cluster import ClusterOptions, Handle, lock, note, reaper, start
 from vidpipe.cluster.layout import note_path
 from vidpipe.cluster.status import status
 from vidpipe.pipeline.deps import Deps, open_deps
-from vidpipe.settings import load
+from vidpipe.settings import REHEARSAL, emulator_note, load
 
 IO, GPU, TICK, BEAT, VALKEY, POSTGRES, S3 = "io", "gpu", "tick", "beat", "valkey", "postgres", "s3"
 WORKERS = ("io", "io2", "gpu", "gpu2", "tick")
-SERVICES = {name: name if name == terms.ASKABLE else f"procedural-{name}" for name in terms.SERVICES}  # its process
 SUPERVISOR, REAPER = "supervisor", "reaper"
 BACK = 60.0  # seconds in which a killed process must run again
 REAPED = 30.0  # seconds in which everything of a killed supervisor must be gone
@@ -55,30 +55,40 @@ class _Door(http.client.HTTPConnection):
 
 
 class House:
-    """A cluster in `home`; `extra_env` is for its processes, `timing` replaces some of terms.TIMING."""
+    """A cluster in `home`; `extra_env` is for its processes, `timing` replaces some of terms.TIMING.
+
+    With a `scenario` it is a rehearsal's: the emulator, which plays it, stands in for the services of its cast.
+    """
 
     def __init__(
         self,
         home: Path,
         *,
+        cast: Cast = LOCAL,
+        scenario: str = "",
         storage: str = "folder",
         latency: float = 0.5,
         timing: Mapping[str, float] | None = None,
         extra_env: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home.absolute()
-        self.storage = storage
-        told = terms.config()
+        self.storage, self.cast = storage, cast
+        told = cast.config()
         told["timing"].update(timing or {})
         config = self.home.parent / f"{self.home.name}.yaml"
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text(json.dumps(told), encoding="utf-8")
         self.traps = Traps(self.home.parent / f"{self.home.name}.traps")
+        played = self.home.parent / f"{self.home.name}.scenario.yaml"
+        if scenario:
+            played.write_text(scenario, encoding="utf-8")
         named = {"VIDPIPE_CONFIG": str(config)}
-        self._environment = {"VIDPIPE_HOME": str(self.home), **named}
+        rehearsal = {REHEARSAL: "1"} if scenario else {}
+        self._environment = {"VIDPIPE_HOME": str(self.home), **named, **rehearsal}
         self._options = ClusterOptions(
             io=4, gpu=1, tick=4, io_workers=2, gpu_workers=2, latency=latency, renderers=1, faults="prompts",
-            storage=storage, extra_env={**named, **self.traps.environment(), **(extra_env or {})},
+            storage=storage, rehearse=bool(scenario), scenario=str(played) if scenario else "",
+            extra_env={**named, **self.traps.environment(), **(extra_env or {})},
         )  # fmt: skip
         self._handle: Handle | None = None
         self._deps: Deps | None = None
@@ -140,7 +150,7 @@ class House:
     def missing(self) -> list[str]:
         """The processes that do not run, though they belong to the cluster."""
         running = {process.name for process in status(self.home).processes if process.rss}
-        wanted = {*WORKERS, BEAT, VALKEY, POSTGRES, *SERVICES.values(), *([S3] if self.storage == "s3" else [])}
+        wanted = {*WORKERS, BEAT, VALKEY, POSTGRES, *self.cast.names, *([S3] if self.storage == "s3" else [])}
         return sorted(wanted - running) + ([] if self.pid(REAPER) else [REAPER])
 
     def backends(self) -> list[int]:
@@ -168,14 +178,32 @@ class House:
         if left:
             raise LeftBehindError(f"a killed supervisor left behind: {left}")
 
+    def quiet(self) -> None:
+        """Nothing goes wrong any more at the services by their own doing."""
+        if self.cast.scenario is not None:
+            self._asked(self._emulator, "PUT", "/emulator/scenario", {"latency": 0.5})
+            return
+        for service in self.cast.processes:
+            self.ask(service, "DELETE", "/v1/faults")
+
     def ask(self, service: str, method: str, path: str, told: Any = None) -> Any:
-        """Ask a service's own page for tests and bills; None where it is away."""
-        name = "procedural" if service == terms.ASKABLE else service
+        """Ask a local service's own page for tests and bills; None where it is away."""
+        return self._asked(lambda: _Door(self.sockets / f"{service}.sock"), method, path, told)
+
+    @property
+    def emulator_port(self) -> int | None:
+        """Where the emulator listens, of a rehearsal that was started."""
+        return urlsplit(str(emulator_note(self.home).get("url", ""))).port
+
+    def _emulator(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.emulator_port, timeout=_CALL)
+
+    def _asked(self, door: Callable[[], http.client.HTTPConnection], method: str, path: str, told: Any) -> Any:
         body = None if told is None else json.dumps(told).encode()
         try:
-            with closing(_Door(self.sockets / f"{name}.sock")) as door:
-                door.request(method, path, body, {"Content-Type": "application/json"})
-                answer = door.getresponse()
+            with closing(door()) as asked:
+                asked.request(method, path, body, {"Content-Type": "application/json"})
+                answer = asked.getresponse()
                 found = answer.read()
         except (http.client.HTTPException, OSError, KeyError):
             return None

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from scripts.chaos_runs import terms
 from scripts.chaos_runs.blows import IOS, Blow, Hand, NotNow, kill_backend, kill_supervisor
 from scripts.chaos_runs.books import bills
-from scripts.chaos_runs.house import SERVICES, WORKERS
+from scripts.chaos_runs.house import WORKERS, House
 from vidpipe.db.models import Attempt, GenerationCandidate, Project, Workable
 from vidpipe.domain.states import CandidateState, ProjectState
 
 STALL = 3.0  # seconds for which a service keeps back the answer to an order that it has accepted and billed
 _SOON = 4.0  # seconds within which the moment must come
+_SCRIPTED = 12.0  # seconds within which a scenario's own late answer must come
 _LATER = 2.0  # seconds for which a service that stood still for a moment does so after it
 GPUS = ("gpu", "gpu2")
 
@@ -34,26 +35,34 @@ def kill_all(names: Sequence[str], hand: Hand, when: str) -> None:
             killed.append(f"{name} ({hand.kill(name)})")
     if not killed:
         raise NotNow
-    cuts = bool({*IOS, *SERVICES.values()} & {*names})
+    cuts = bool({*IOS, *hand.house.cast.names} & {*names})
     hand.diary.write(f"kill {names[0]} {when}", names, f"{' and '.join(killed)} killed {when}", cuts=cuts)
 
 
 def unheard(whom: Callable[[Hand, str], None], hand: Hand) -> None:
     """Somebody is killed while an order stands on a bill and its answer was not heard."""
+    cast = hand.house.cast
     already = {one.operation for orders in bills(hand.house.home).values() for one in orders}
-    for service in terms.SERVICES:
-        if hand.house.ask(service, "POST", "/v1/faults", {"fault": f"stall {STALL:g}", "next": 1}) is None:
-            raise NotNow
-        hand.diary.write("fault stall", (service,), f"{service}: stall for the next order")
+    if cast.scenario is None:
+        _stall(hand)
 
     def accepted() -> str:
         """The service that has such an order."""
         orders = (one for some in bills(hand.house.home).values() for one in some)
-        return next((one.service for one in orders if one.operation not in already and "stall" in one.faults), "")
+        late = (one.service for one in orders if one.operation not in already and cast.kept_back in one.faults)
+        return next(late, "")
 
-    if not hand.wait(lambda: bool(accepted()), _SOON):
+    if not hand.wait(lambda: bool(accepted()), _SOON if cast.scenario is None else _SCRIPTED):
         raise NotNow
     whom(hand, accepted())
+
+
+def _stall(hand: Hand) -> None:
+    """Every service keeps back its answer to the next order."""
+    for service in hand.house.cast.processes:
+        if hand.house.ask(service, "POST", "/v1/faults", {"fault": f"stall {STALL:g}", "next": 1}) is None:
+            raise NotNow
+        hand.diary.write("fault stall", (service,), f"{service}: stall for the next order")
 
 
 def _kill_ios(hand: Hand, _service: str) -> None:
@@ -61,17 +70,17 @@ def _kill_ios(hand: Hand, _service: str) -> None:
 
 
 def _kill_service(hand: Hand, service: str) -> None:
-    kill_all((SERVICES[service],), hand, "in mid-submit")
+    kill_all((hand.house.cast.processes[service],), hand, "in mid-submit")
 
 
 def unread(hand: Hand) -> None:
     """The io workers are killed while services have their orders and have read none yet: the services stand still."""
     seconds = _SOON + _LATER
-    for process in SERVICES.values():
+    everybody = hand.house.cast.names
+    for process in everybody:
         pid = hand.house.signal(process, signal.SIGSTOP)
         if pid is not None:
             hand.let_go_on(pid, seconds)
-    everybody = tuple(SERVICES.values())
     hand.diary.write(
         "stop every service", everybody, f"services stand still for {seconds:g} s", lasts=seconds, cuts=True
     )
@@ -79,7 +88,7 @@ def unread(hand: Hand) -> None:
 
     def sent() -> bool:
         with suppress(DBAPIError):
-            return _unread(hand.house.sockets) and hand.house.deps.db.run(lambda s: bool(s.scalar(begun)), patience=0.0)
+            return _unread(hand.house) and hand.house.deps.db.run(lambda s: bool(s.scalar(begun)), patience=0.0)
         return False
 
     if not hand.wait(sent, _SOON):
@@ -87,11 +96,20 @@ def unread(hand: Hand) -> None:
     kill_all(IOS, hand, "while their orders were not read yet")
 
 
-def _unread(sockets: Path) -> bool:
+def _unread(house: House) -> bool:
     """Whether a service's socket has connections that it has not taken up (see unix(7) on /proc/net/unix)."""
-    names = {str(sockets / f"{'procedural' if name == terms.ASKABLE else name}.sock") for name in terms.SERVICES}
+    if house.cast.scenario is not None:
+        return _untaken(house.emulator_port or 0)
+    names = {str(house.sockets / f"{name}.sock") for name in house.cast.processes}
     lines = [line.split() for line in Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()[1:]]
     return any(words[-1] in names and words[5] in ("02", "03") for words in lines)
+
+
+def _untaken(port: int) -> bool:
+    """The same of a port of this machine: of one that listens (0A), proc(5) tells how many wait to be taken up."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+    here = f"0100007F:{port:04X}"
+    return any(words[1] == here and words[3] == "0A" and int(words[4].partition(":")[2], 16) for words in lines)
 
 
 def at_work(model: type[Workable], states: Sequence[str], names: Sequence[str], when: str, hand: Hand) -> None:

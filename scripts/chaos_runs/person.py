@@ -1,6 +1,6 @@
 """The person of a run: answers what waits for one, from the services' bills, and tries blocked scenes again.
 
-Only what has a true reason may wait. Of orders: one at the service that cannot be asked, whose own call was cut off,
+Only what has a true reason may wait. Of orders: one at a service that cannot be asked, whose own call was cut off,
 by the service's log of faults or by what was done to its worker or its service while it was made; or whose operation
 hangs there. Of scenes: one each of whose takes came to nothing by a fault that its order met, or by what was done to
 those who worked on it. Whatever else waits is an accusation.
@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from scripts.chaos_runs import terms
 from scripts.chaos_runs.blows import IOS
-from scripts.chaos_runs.books import bills, faulted
+from scripts.chaos_runs.books import SHORTLY, bills, faulted, turned_away
+from scripts.chaos_runs.cast import Cast
 from scripts.chaos_runs.diary import Diary
-from scripts.chaos_runs.house import SERVICES, House
+from scripts.chaos_runs.house import House
 from vidpipe.db.models import Attempt, GenerationCandidate, Purchase, Scene, Take
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import SceneState, TakeState
@@ -29,9 +30,11 @@ from vidpipe.pipeline import control, uncertain
 from vidpipe.pipeline.step import DIED
 from vidpipe.pipeline.uncertain import Unknown
 
-_UNSURE = ("500-after", "timeout-after", "lost-answer", "500")  # faults after which nobody knows
 # Faults that no take comes to nothing for.
-_HARMLESS = {"500-after", "timeout-after", "lost-answer", "stall", "slow", "poll-503"}
+_HARMLESS = {
+    "500-after", "503-after", "timeout-after", "hang-after", "reset-after", "lost-answer", "stall", "slow",
+    "slow-answer", "poll-503", "poll-429", "progress-back", SHORTLY,
+}  # fmt: skip
 _SLACK = 0.5  # seconds until what was done stands in the diary
 
 
@@ -56,9 +59,9 @@ class Call:
     ended: datetime  # at the latest
     age: float  # seconds since nothing more of it was under way from here
 
-    def cut_by(self, diary: Diary) -> str:
+    def cut_by(self, diary: Diary, cast: Cast) -> str:
         """What was done to its worker or its service while it was made; empty where nothing was."""
-        whom = (*IOS, SERVICES[self.service])
+        whom = (*IOS, cast.processes[self.service])
         done = diary.what_cut(whom, self.began.timestamp(), self.ended.timestamp() + _SLACK)
         return done.what if done is not None else ""
 
@@ -96,7 +99,7 @@ class Person:
     def _hangs(self, one: Unknown) -> bool:
         """Whether its operation will never end, as the console of its service would show."""
         orders = bills(self.house.home).get(str(one.token), [])
-        return one.operation is not None and any("hang" in order.faults for order in orders)
+        return one.operation is not None and any(self.house.cast.endless in order.faults for order in orders)
 
     def _answer(self, one: Unknown, call: Call) -> None:
         orders = bills(self.house.home).get(str(one.token), [])
@@ -111,13 +114,15 @@ class Person:
         self.waited.append(Waiting(one.project_id, one.scene, what, self._reason(one, call), said))
 
     def _reason(self, one: Unknown, call: Call) -> str:
-        if one.service != terms.BLIND:
+        cast = self.house.cast
+        if one.service not in cast.blind:
             return ""  # it can be asked, and told to stop
         met = faulted(self.house.home).get(str(one.token), [])
         if one.operation is not None:
-            return "its operation hangs at the service" if "hang" in met else ""
-        unsure = [fault for fault in met if fault in _UNSURE or (fault == "stall" and "Timeout" in one.detail)]
-        return f"{one.service} answered it with {unsure[0]}" if unsure else call.cut_by(self.diary)
+            return "its operation hangs at the service" if cast.endless in met else ""
+        late = cast.kept_back if "timeout" in one.detail.lower() else ""
+        unsure = [fault for fault in met if fault in cast.unsure or fault == late]
+        return f"{one.service} answered it with {unsure[0]}" if unsure else call.cut_by(self.diary, cast)
 
     def _retry(self) -> bool:
         """Try every blocked scene again; whether there was one."""
@@ -139,14 +144,15 @@ class Person:
             return true[-1]
         if DIED in failure.what:
             return "workers that were killed"
-        cut = [call.cut_by(self.diary) for call in failure.calls]
+        cut = [call.cut_by(self.diary, self.house.cast) for call in failure.calls]
         if any(cut):
             return "a call that was cut off"
+        process = self.house.cast.processes[failure.service]
         away = (f"fault {fault}" for fault in ("quota", "maintenance"))
-        done = {*away, f"kill {SERVICES[failure.service]}", f"stop {SERVICES[failure.service]}"}
-        whom = {failure.service, SERVICES[failure.service]}
-        was = failure.away and any(one.kind in done and whom & {*one.whom} for one in self.diary.entries)
-        return f"{failure.service} that was away" if was else ""
+        done, whom = {*away, f"kill {process}", f"stop {process}"}, {failure.service, process}
+        was = any(one.kind in done and whom & {*one.whom} for one in self.diary.entries)
+        was = was or failure.service in turned_away(self.house.home)
+        return f"{failure.service} that was away" if failure.away and was else ""
 
 
 def _calls(session: Session) -> dict[str, Call]:

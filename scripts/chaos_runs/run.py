@@ -84,7 +84,7 @@ class Run:
         began = time.monotonic()
         self._moved = (0, began)
         self._next = began + self.hand.dice.uniform(*_SPREAD) * self.pace
-        self.films = films.begin(self.house.deps, self.shape)
+        self.films = films.begin(self.house.deps, self.shape, self.house.cast)
         try:
             self._until(lambda now: now.resting, began, self._strike)
             self._calm()
@@ -161,8 +161,7 @@ class Run:
 
     def _calm(self) -> None:
         self.hand.undo_due(all_of_it=True)
-        for service in terms.SERVICES:
-            self.house.ask(service, "DELETE", "/v1/faults")
+        self.house.quiet()
 
     def _standing(self) -> Standing | None:
         try:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from scripts.chaos_runs.books import SHORTLY, played
 from scripts.chaos_runs.check import Found, check, unfinished
 from scripts.chaos_runs.run import Run
 from vidpipe.db.models import GenerationCandidate, Project, Scene, Take, Transition, Workable
@@ -62,7 +63,7 @@ def figures(run: Run, found: Found | None, evidence: str, folder: Path) -> Resul
     wrong: dict[str, list[str]] = {name: list(found.wrong.get(name, ())) if found else [] for name in ROWS}
     wrong["run"] = list(run.problems)
     wrong["left"] += list(run.house.belonging().values())
-    wrong["files"] += unfinished(run.house.home)
+    wrong["files"] += unfinished(run.house.home, run.house.cast.names)
     told = {
         "seed": run.shape.seed,
         "seconds": round(run.seconds, 1),
@@ -76,6 +77,9 @@ def figures(run: Run, found: Found | None, evidence: str, folder: Path) -> Resul
         "settled": str(found.settled) if found else "",
         "billed": str(found.billed) if found else "",
         "difference": str(found.settled - found.billed) if found else "",
+        "unknown": dict(found.unknown) if found else {},
+        "askable": [name for name in run.house.cast.processes if name not in run.house.cast.blind],
+        "played": _played(run),
         "waited": [
             {"scene": one.scene, "what": one.what, "reason": one.reason, "answer": one.answer}
             for one in run.person.waited
@@ -84,6 +88,16 @@ def figures(run: Run, found: Found | None, evidence: str, folder: Path) -> Resul
     }
     text = "\n\n".join([*(f"{ROWS[name]}:\n" + "\n".join(some) for name, some in wrong.items() if some), evidence])
     return Result(not any(wrong.values()), told, text)
+
+
+def _played(run: Run) -> dict[str, int]:
+    """How often orders met each trouble that a scenario can script; empty of a run without one."""
+    if run.house.cast.scenario is None:
+        return {}
+    from vidpipe.emulator.troubles import TROUBLES  # noqa: PLC0415 - its libraries are an extra's
+
+    met = played(run.house.home)
+    return {name: met[name] + (met[SHORTLY] if name == "503" else 0) for name in TROUBLES}
 
 
 def table(result: Result) -> Iterator[str]:
@@ -97,11 +111,21 @@ def table(result: Result) -> Iterator[str]:
     yield _row("scenes asked for", told["scenes"])
     yield _row("scenes done", told["done"])
     yield _row("orders on the services' bills", told["orders"])
+    asked = sum(count for name, count in told["unknown"].items() if name in told["askable"])
+    yield _row("takes of unknown fate, at services that can be asked", asked)
+    yield _row("the same, at services that cannot", sum(told["unknown"].values()) - asked)
     yield _row("waited for a person", len(told["waited"]))
     for reason, count in Counter(one["reason"] or "without a reason" for one in told["waited"]).most_common():
         yield f"      {count} x {reason}"
     if told["difference"]:
         yield _row("ledger minus bill, US dollars", f"{float(told['difference']):.2f}")
+    if told["played"]:
+        met = [name for name, times in told["played"].items() if times]
+        yield _row(
+            "kinds of trouble that orders met, of all that a scenario knows", f"{len(met)} of {len(told['played'])}"
+        )
+        idle = ", ".join(name for name, times in told["played"].items() if not times)
+        yield from ([f"      and not {idle}"] if idle else [])
     if told["pauses"]:
         kind = max(told["pauses"], key=told["pauses"].__getitem__)
         yield _row(f"longest standstill in the minute after a blow ({kind}), s", f"{told['pauses'][kind]:.1f}")

@@ -38,6 +38,22 @@ def test_nothing_is_wrong_with_a_cluster_that_works(tmp_path: Path) -> None:
     assert float(told["difference"]) == 0 < float(told["settled"])
 
 
+def test_nothing_is_wrong_with_a_rehearsal_of_every_paid_service(tmp_path: Path) -> None:
+    code, told = chaos(tmp_path, "--rehearse", "--scenes", "12", "--candidates", "1", "--seed", "1", "--minutes", "4")
+    assert not any(told["wrong"].values()), told["wrong"]
+    assert code == 0 and told["done"] == told["scenes"] == 12
+    assert told["orders"] >= 12 and told["weighings"] > 3 and told["blows"] > 3
+    assert float(told["difference"]) == 0 < float(told["settled"])
+    assert sum(1 for times in told["played"].values() if times) > 5, "too little went wrong at the services"
+
+
+def test_a_rehearsed_order_that_is_given_again_is_found(tmp_path: Path) -> None:
+    few = ("--rehearse", "--scenes", "12", "--candidates", "2", "--seed", "1", "--pace", "1", "--minutes", "1")
+    code, told = chaos(tmp_path, *few, "--break", "guess", "--only", "flush Valkey")
+    assert code == 1 and any("was bought as" in words for words in told["wrong"]["twice"]), told
+    assert any("is charged" in words for words in told["wrong"]["money"]) and float(told["difference"]) < 0
+
+
 def test_an_order_given_before_it_is_written_down_is_found(tmp_path: Path) -> None:
     few = ("--scenes", "9", "--candidates", "1", "--seed", "1", "--pace", "0.2", "--minutes", "0.6")
     code, told = chaos(tmp_path, *few, "--break", "early", "--only", "fault stall 3")

@@ -24,8 +24,20 @@ from vidpipe.domain.catalogue import Capabilities, Catalogue
 from vidpipe.domain.pricing import Price
 from vidpipe.domain.side_services import ImageModel, SideService, TextModel
 from vidpipe.emulator.ledger import BOOKS, Job, Ledger
+from vidpipe.emulator.limits import Limits
 from vidpipe.emulator.scenario import Call, Scenario
-from vidpipe.emulator.troubles import ANSWER, BEFORE, FILTERED_ALL, LOST, STUCK, TROUBLES, Fate, HangUp, Refusal
+from vidpipe.emulator.troubles import (
+    ANSWER,
+    BEFORE,
+    FILTERED_ALL,
+    LOST,
+    NO_FIGURE,
+    STUCK,
+    TROUBLES,
+    Fate,
+    HangUp,
+    Refusal,
+)
 from vidpipe.services.procedural.bill import ClipRow, Operation
 from vidpipe.services.procedural.inputs import keep_inputs
 from vidpipe.services.procedural.renderers import Renderers, clip_path
@@ -74,6 +86,7 @@ class Standing:
     filtered: int = 0
     reason: str = ""
     ended: float | None = None  # seconds since 1970
+    throttled: bool = False  # it waits for others of the account
 
 
 class Emulator:
@@ -116,13 +129,24 @@ class Emulator:
         """The seed of an order, or one of its own where it has none."""
         return self._seed(_seen(call)) if asked is None else asked % 2**32
 
-    async def receive(self, request: Request, call: Call) -> Fate:
-        """Count an order and tell what happens to it; raises what keeps it from being accepted."""
+    def limits(self, service: str) -> Limits:
+        """What a service takes."""
+        facts = self.options.catalogue.get(service) or self.options.sides[service]
+        return Limits(facts.operations, facts.requests_per_minute).under(self.scenario.limits.get(service, {}))
+
+    async def receive(self, request: Request, call: Call, *, queues: bool = False) -> Fate:
+        """Count an order and tell what happens to it; raises what keeps it from being accepted.
+
+        `queues`: the service takes more orders than it works on at once, and keeps them waiting.
+        """
         call = _seen(call)
         store = self.ledger.store
         with store.transaction():
-            fate = self.scenario.fate(call, store)
+            over = self.limits(call.service).passed_by_one_more(self.ledger, call.service, queues=queues)
+            fate = Fate({"429": NO_FIGURE}) if over else self.scenario.fate(call, store)
             self.ledger.post(call, fate)
+        if over:
+            raise Refusal("429", over)
         refused = fate.first(BEFORE)
         if refused in LOST:
             raise HangUp(waits=refused == "hang")
@@ -204,6 +228,8 @@ class Emulator:
             done = tuple(clip for clip in ended if clip.state == "done")
             hidden = sum(clip.state == "filtered" for clip in ended)
             return Standing("done", 1.0, done, hidden, ended=operation.ready_at)
+        if now < operation.accepted + job.fate.figure("throttled"):
+            return Standing("queued", 0.0, throttled=True)
         whole = max(operation.ready_at - job.fate.figure("late") - operation.accepted, 1e-6)
         passed = min(1.0, (now - operation.accepted) / whole, (len(ended) + 0.5) / len(operation.clips))
         begun = any(clip.tries for clip in operation.clips)
@@ -258,7 +284,7 @@ class Emulator:
         if "stuck" in fate:
             return STUCK
         usual = self.options.latency if self.scenario.latency is None else self.scenario.latency
-        return fate.figure("latency", usual) + fate.figure("late")
+        return fate.figure("throttled") + fate.figure("latency", usual) + fate.figure("late")
 
     def _order(self, call: Call, clips: Clips) -> Order:
         return Order(

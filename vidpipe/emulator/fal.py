@@ -128,7 +128,7 @@ class Fal(Protocol):
         call = Call(self.service, endpoint, name, prompt, request.headers.get("x-client-request-id", ""))
         memo: dict[str, Any] = {"endpoint": f"{APP[1:]}/{name}/{endpoint}", "asked": body}
         try:
-            fate = await self.core.receive(request, call)
+            fate = await self.core.receive(request, call, queues=True)
             clips = self._clips(endpoint, body, model)
         except Refusal as refusal:
             if refusal.kind not in TYPES:

@@ -82,9 +82,9 @@ class Storage:
         ]
 
     def objects_of(self, job: Job) -> list[Stored]:
-        """The clips that an order has written to its bucket."""
+        """The clips that an order has written to its bucket; of one that has `expired` only the names are left."""
         found, standing = self._place_of(job), self._core.standing(job)
-        if found is None or standing.state != "done" or "expired" in job.fate:
+        if found is None or standing.state != "done":
             return []
         parts = [part for part in (found.prefix, folder_of(job)) if part]
         return [

@@ -47,6 +47,7 @@ create table if not exists posts (
     job text
 );
 create index if not exists posts_token on posts (token);
+create index if not exists posts_service on posts (service, at);
 """
 
 
@@ -137,8 +138,17 @@ class Ledger:
         """How many orders of a service were accepted and are not over."""
         row = self.store.execute(
             "select count(*) as n from jobs join operations on operations.name = jobs.name"
-            " where service = ? and state = 'working' and ready_at > ?", (service, time.time()),
+            " where service = ? and state = 'working' and (ready_at > ? or exists (select 1 from clips"
+            " where operation = jobs.name and clips.state in ('queued', 'rendering')))", (service, time.time()),
         ).fetchone()  # fmt: skip
+        return int(row["n"])
+
+    def orders(self, service: str, *, since: float) -> int:
+        """How many orders came to a service since then (seconds since 1970), but those that were too many."""
+        row = self.store.execute(
+            "select count(*) as n from posts where service = ? and at > ? and json_extract(fate, '$.\"429\"') is null",
+            (service, since),
+        ).fetchone()
         return int(row["n"])
 
     def remove(self, job: Job) -> None:

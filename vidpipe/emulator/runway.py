@@ -112,7 +112,7 @@ class Runway(Protocol):
         call = Call(self.service, endpoint, asked["model"], prompt, request.headers.get("x-client-request-id", ""))
         memo: dict[str, Any] = {}
         try:
-            fate = await self.core.receive(request, call)
+            fate = await self.core.receive(request, call, queues=True)
         except Refusal as refusal:
             if refusal.kind != "policy":
                 raise
@@ -169,8 +169,10 @@ class Runway(Protocol):
 
     def _status(self, found: Standing) -> str:
         begun = found.state == "running" and found.progress >= BEGUN
+        if found.throttled:
+            return "THROTTLED"
         if found.state in ("queued", "running") and not begun:
-            most = self.core.options.catalogue[self.service].operations
+            most = self.core.limits(self.service).operations
             return "PENDING" if most is None or self.core.ledger.in_flight(self.service) <= most else "THROTTLED"
         return {"running": "RUNNING", "done": "SUCCEEDED", "cancelled": "CANCELLED"}.get(found.state, "FAILED")
 

@@ -2,9 +2,11 @@
 
     seed: 7            # decides what happens by chance, and the seeds of clips that were ordered without one
     latency: 2         # seconds that an operation takes, unless a rule says otherwise
+    limits:            # operations in flight and orders a minute, in place of the registry's; null: any number
+      veo: {operations: 4, requests: null}
     rules:
       - fault: 429     # a word of troubles.TROUBLES, and the figure that goes with it:
-        retry_after: 2 #   retry_after (429, quota, 503), seconds (slow-answer, latency, late), count (filtered, ...)
+        retry_after: 2 #   retry_after (429, quota, 503), seconds (slow-answer, latency, late, throttled), count (...)
         service: veo   # only orders of this service; likewise endpoint, model, and prompt (a regular expression)
         orders: [1, 5] # only these of them, counted from 1; a number or a list
         every: 10      # or each tenth; or `chance: 0.05`, which the seed, the prompt and its number decide
@@ -21,7 +23,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from vidpipe.errors import Problem, StoryboardInvalid
 from vidpipe.services.procedural.store import Store
 
 FIGURES = ("retry_after", "seconds", "count")
+LIMITS = ("operations", "requests")
 RULE_KEYS = ("fault", "service", "endpoint", "model", "prompt", "orders", "every", "chance", "per", "for", *FIGURES)
 LONGEST = 86_400.0  # seconds
 
@@ -83,6 +86,7 @@ class Scenario:
     seed: int = 1
     latency: float | None = None  # seconds
     rules: tuple[Rule, ...] = ()
+    limits: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)  # of services, by limits.Limits' names
 
     def fate(self, call: Call, store: Store, *, clock: Callable[[], float] = time.time) -> Fate:
         """What this order meets; counts it. `clock` in seconds since 1970."""
@@ -154,7 +158,7 @@ class _Reader:
         if not isinstance(found, dict):
             self._wrong((), "a scenario is a mapping", "Write seed, latency and rules.")
             return Scenario()
-        self._keys(found, ("seed", "latency", "rules"), ())
+        self._keys(found, ("seed", "latency", "limits", "rules"), ())
         rules = found.get("rules") or []
         if not isinstance(rules, list):
             self._wrong(("rules",), "rules should be a list", "Begin each rule with a dash.")
@@ -164,7 +168,26 @@ class _Reader:
             seed=int(self._number(found, "seed", (), least=0, whole=True) or 0) if "seed" in found else 1,
             latency=self._number(found, "latency", ()),
             rules=tuple(rule for rule in made if rule is not None),
+            limits=self._limits(found.get("limits") or {}),
         )
+
+    def _limits(self, found: Any) -> dict[str, dict[str, int | None]]:
+        if not isinstance(found, dict):
+            self._wrong(("limits",), "limits should be a mapping of services", "Write `veo: {operations: 4}`.")
+            return {}
+        return {str(service): self._limits_of(str(service), told) for service, told in found.items()}
+
+    def _limits_of(self, service: str, told: Any) -> dict[str, int | None]:
+        where: Where = ("limits", service)
+        if service not in self._known["service"]:
+            self._wrong(where, f"there is no service {service!r}", guess(service, self._known["service"]))
+        if not isinstance(told, dict):
+            self._wrong(where, "a limit is a mapping", f"Write {' and '.join(LIMITS)}.")
+            return {}
+        self._keys(told, LIMITS, where)
+        given = [key for key in LIMITS if key in told]
+        figures = {key: self._number(told, key, where, whole=True) for key in given if told[key] is not None}
+        return {key: None if told[key] is None else int(figures[key] or 0) for key in given}
 
     def _rule(self, found: Any, number: int, key: str) -> Rule | None:
         where: Where = ("rules", number)

@@ -44,6 +44,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "slow-answer": Trouble(ANSWER, "accepted at once, and answered late", "seconds", needed=True),
     "latency": Trouble(WORK, "the operation takes so long", "seconds", needed=True),
     "late": Trouble(WORK, "it succeeds so much later than its progress says", "seconds", needed=True),
+    "throttled": Trouble(WORK, "taken, and kept waiting so long for others of the account", "seconds", needed=True),
     "stuck": Trouble(WORK, "it never ends"),
     "fail": Trouble(WORK, "it ends in a failure of the model"),
     "filtered": Trouble(WORK, "clips are withheld by the safety filter; all, or `count`", "count"),

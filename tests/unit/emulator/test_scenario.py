@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vidpipe.emulator.limits import Limits
 from vidpipe.emulator.scenario import Call, Scenario, ScenarioInvalid, read
 from vidpipe.emulator.troubles import ANSWER, BEFORE, NO_FIGURE, TROUBLES, settled
 from vidpipe.services.procedural.store import Store
@@ -98,6 +99,12 @@ rules:
     ]  # fmt: skip
 
 
+def test_limits_are_read_and_null_is_none() -> None:
+    found = scenario("limits: {veo: {operations: 4, requests: null}, runway: {requests: 60}}").limits
+    assert found == {"veo": {"operations": 4, "requests": None}, "runway": {"requests": 60}}
+    assert Limits(9, 9).under(found["veo"]) == Limits(4, None) and Limits(9, 9).under({}) == Limits(9, 9)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "what", "remedy"),
     [
@@ -118,6 +125,11 @@ rules:
         ("rules:\n  - fault: black\n    every: 2\n    orders: 1", 2, "exclude one another", "Keep one"),
         ("rules:\n  - fault: black\n    prompt: '('", 3, "no regular expression", "Mend it"),
         ("rules:\n  - fault: black\n    per: film", 3, "per is 'film'", "per: prompt"),
+        ("limits: 3", 1, "a mapping of services", "veo"),
+        ("limits:\n  vio: {}", 2, "there is no service 'vio'", "Did you mean veo?"),
+        ("limits:\n  veo: 3", 2, "a limit is a mapping", "operations and requests"),
+        ("limits:\n  veo:\n    operation: 3", 3, "there is no key 'operation'", "Did you mean operations?"),
+        ("limits:\n  veo:\n    requests: 0.5", 3, "requests is 0.5", "whole number"),
         ("rules: [", 2, "not YAML", ""),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.chaos_runs.cast import LOCAL
 from scripts.chaos_runs.diary import Diary
 from scripts.chaos_runs.person import Call
 from scripts.chaos_runs.terms import BLIND
@@ -32,7 +33,7 @@ def cut(tmp_path: Path, whom: str, *, began: float, ended: float) -> str:
     diary = Diary(tmp_path / "diary.jsonl")
     done = diary.write("kill", (whom,), f"{whom} was killed", cuts=True)
     at = datetime.fromtimestamp(done.at, UTC)
-    return Call("token", BLIND, at + timedelta(seconds=began), at + timedelta(seconds=ended), 0.0).cut_by(diary)
+    return Call("token", BLIND, at + timedelta(seconds=began), at + timedelta(seconds=ended), 0.0).cut_by(diary, LOCAL)
 
 
 @pytest.mark.parametrize("whom", ["io", "io2", "procedural-blind"])
