@@ -36,6 +36,8 @@ class Work:
     score: float | None = None  # on the GPU; None: clips are really decoded and measured
     analyze: float | None = None  # on the GPU; None: only what vidpipe does
     url: str = ""  # of a server of operations (scripts/bench/operations.py); empty: the service has no process
+    vendor: str = ""  # whose protocol that server speaks, and whose adapter asks it; empty: the bench's own
+    way: str = "adapter"  # or `sdk`: the vendor's own client asks (scripts/bench/vendors.py)
     stopwatch: bool = False  # whether the parts of each task on the queue gpu are timed
     statements: bool = False  # whether SQL statements are counted and timed
 

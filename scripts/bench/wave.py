@@ -5,6 +5,9 @@ every cluster, and nothing else running. Lateness is the server's: how much late
 last question the next one came. What the HTTP client takes is measured by asking the same server the same
 questions with the bare adapter; what a wave takes besides, by waves whose adapter answers at once: claiming, the
 asyncio tasks, the time limit of each question, the log's names, the metrics, writing the answers down.
+
+With `--service` the operations are a vendor's: the server speaks its protocol, vidpipe's own adapter asks, opened by
+the registry, and then the vendor's own asynchronous client in its place, in the same tick process.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from itertools import product
+from math import ceil
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -28,18 +33,20 @@ import httpx
 
 from scripts.bench import flight, usage
 from scripts.bench.house import House, Work, open_house
-from scripts.bench.polled import PolledService
 from scripts.bench.service import NAME
 from scripts.bench.shape import cpu
+from scripts.bench.vendors import VENDORS, opened, operation
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Refused, Transient
 from vidpipe.pipeline.poll import wave
+from vidpipe.services.base import Connected
 from vidpipe.services.registry import guarded
-from vidpipe.settings import Timing
+from vidpipe.settings import Timing, load
 
 AT_ONCE = 64  # questions in flight of the bare client, as in a wave
 BARE = 1000  # questions it asks
 WAVES = 15  # of which the cost of their own is the median
+BUSY = 0.7  # of a core, from which on the processor is what limits
 GOAL_LATE = 1.0  # seconds, 95 of 100 questions
 GOAL_CPU = 0.1  # milliseconds a question, besides the client's own
 
@@ -48,6 +55,7 @@ GOAL_CPU = 0.1  # milliseconds a question, besides the client's own
 class Level:
     """So many takes in flight. Seconds; milliseconds of CPU a question."""
 
+    way: str  # who asks
     takes: int
     asked: int  # questions in the time that was measured
     seconds: float
@@ -70,9 +78,10 @@ class Level:
 
 
 @contextmanager
-def operations(every: float, latency: float) -> Iterator[str]:
+def operations(every: float, latency: float, vendor: str) -> Iterator[str]:
     """A server of operations; its address."""
     command = [sys.executable, "-m", "scripts.bench.operations", "--every", str(every), "--latency", str(latency)]
+    command += ["--vendor", vendor] if vendor else []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin is not None and server.stdout is not None
         try:
@@ -81,17 +90,20 @@ def operations(every: float, latency: float) -> Iterator[str]:
             server.stdin.close()
 
 
-def bare_client(url: str, at_a_time: int) -> float:
+def bare_client(work: Work, folder: Path, at_a_time: int) -> float:
     """Milliseconds of this process's CPU a question, asked by the adapter alone, so many in a loop as in a wave."""
-    service = PolledService(url)
+    settings = load({"VIDPIPE_HOME": str(folder)})
+    service = opened(work.vendor, work.way, work.url, settings, lambda key: nullcontext(folder))
+    names = [operation(work.vendor) for _ in range(at_a_time)]
 
     async def ask() -> None:
-        line = iter(range(at_a_time))
+        line = iter(names)
 
         async def ask_on() -> None:
-            for number in line:
-                await service.poll(f"bare-{number}")
+            for name in line:
+                await service.poll(name)
 
+        assert isinstance(service, Connected)
         async with service.connection():
             await asyncio.gather(*(ask_on() for _ in range(min(AT_ONCE, at_a_time))))
 
@@ -133,15 +145,17 @@ def own_cost(folder: Path, at_a_time: int) -> float:
     return median(used[1:]) / at_a_time * 1e3
 
 
-def level(folder: Path, takes: int, every: float, seconds: float, latency: float) -> Level:
+def level(
+    folder: Path, takes: int, every: float, seconds: float, latency: float, *, vendor: str = "", way: str = "adapter"
+) -> Level:
     """Measure one number of takes."""
-    with operations(every, latency) as url:
-        client_ms = bare_client(url, max(1, int(takes / every * Timing().wave_every)))
-        work = Work(url=url)
+    with operations(every, latency, vendor) as url:
+        work = Work(url=url, vendor=vendor, way=way)
+        client_ms = bare_client(work, folder, max(1, int(takes / every * Timing().wave_every)))
         with open_house(folder, work, parts="valkey postgres", poll_seconds=every) as house:
             resting = max(10.0, every)
             _figures(url)  # those of the bare client do not count
-            flight.launch(house.deps, takes, spread=every, begin=resting + 8.0)
+            flight.launch(house.deps, takes, spread=every, begin=resting + 8.0, vendor=vendor)
         with open_house(folder, work, parts="valkey postgres beat tick", poll_seconds=every) as house:
             return _measure(house, url, takes, every, seconds, client_ms)
 
@@ -163,7 +177,7 @@ def _measure(house: House, url: str, takes: int, every: float, seconds: float, c
     late, asked = figures["late"], figures["asked"]
     cuts = quantiles(late, n=100)
     return Level(
-        takes, asked, took, cuts[49], cuts[94], cuts[98], max(late),
+        house.work.way, takes, asked, took, cuts[49], cuts[94], cuts[98], max(late),
         tick_ms=spent["tick"] / asked * 1e3, client_ms=client_ms, resting_ms=resting * took / asked * 1e3,
         database_ms=spent["postgres"] / asked * 1e3, tick_busy=spent["tick"] / took,
         database_busy=spent["postgres"] / took, server_busy=(figures["cpu"] - first["cpu"]) / took,
@@ -175,18 +189,33 @@ def _figures(url: str) -> dict[str, Any]:
     return found
 
 
-def say(levels: Sequence[Level], every: float, own: float) -> None:
+def limited_by(one: Level, every: float, latency: float) -> str:
+    """What makes questions late, in words."""
+    pace = Timing().wave_every
+    answers = ceil(one.takes / every * pace / AT_ONCE) * latency
+    if one.tick_busy > BUSY:
+        return f"the tick's processor, {one.tick_busy:.0%} busy"
+    if answers > pace:
+        return f"that {AT_ONCE} are asked at a time: a wave waits {answers:.1f} s for its answers"
+    return f"that a wave begins every {pace:g} s, and waits {answers:.1f} s for its answers"
+
+
+def say(levels: Sequence[Level], every: float, latency: float, own: float, vendor: str) -> None:
     """The figures for people."""
-    print(f"asked about every {every:g} s by one tick process; lateness in s; CPU in ms a question\n")
-    print("   takes  asked/s     p50     p95     p99   worst |   tick  client  resting   database |"
+    what = f"operations of {vendor} are " if vendor else ""
+    print(f"{what}asked about every {every:g} s by one tick process; lateness in s; CPU in ms a question\n")
+    print("asked by   takes  asked/s     p50     p95     p99   worst |   tick  client  resting   database |"
           " busy: tick  database  server")  # fmt: skip
     for one in levels:
         print(
-            f"{one.takes:8} {one.asked / one.seconds:8.0f} {one.p50:7.2f} {one.p95:7.2f} {one.p99:7.2f} "
+            f"{one.way:<8}{one.takes:8} {one.asked / one.seconds:8.0f} {one.p50:7.2f} {one.p95:7.2f} {one.p99:7.2f} "
             f"{one.worst:7.2f} | {one.tick_ms:6.2f} {one.client_ms:7.2f} {one.resting_ms:8.2f} "
             f"{one.database_ms:10.2f} | {one.tick_busy:10.0%} {one.database_busy:9.0%} {one.server_busy:7.0%}"
         )
-    kept = [one.takes for one in levels if one.in_time]
+    print()
+    for one in levels:
+        print(f"{one.takes} by the {one.way}: what limits it is {limited_by(one, every, latency)}")
+    kept = [one.takes for one in levels if one.in_time and one.way == "adapter"]
     print(f"\nmost takes with p95 <= {GOAL_LATE:g} s: {max(kept) if kept else 'none of these'}\n"
           f"a wave's own CPU besides the client: {own:.3f} ms a question (goal: {GOAL_CPU:g})")  # fmt: skip
 
@@ -198,21 +227,27 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two questions about one operation")
     parser.add_argument("--latency", type=float, default=0.1, help="seconds until the service answers a question")
     parser.add_argument("--seconds", type=float, default=40.0, help="how long each number is measured")
+    parser.add_argument(
+        "--service", default="", choices=VENDORS, metavar="NAME",
+        help="a vendor's operations, asked by its adapter and then by its own client: " + ", ".join(VENDORS),
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    levels = []
+    ways, levels = ("adapter", "sdk") if args.service else ("adapter",), []
     with tempfile.TemporaryDirectory(prefix="vidpipe-bench-") as folder:
         own = own_cost(Path(folder) / "own", int(max(args.takes) / args.every * Timing().wave_every))
-        for takes in args.takes:
-            levels.append(level(Path(folder) / str(takes), takes, args.every, args.seconds, args.latency))
+        for way, takes in product(ways, args.takes):
+            if levels and levels[-1].way == way and levels[-1].p95 > 2 * args.every:
+                continue  # more of them would say no more
+            place = Path(folder) / f"{way}-{takes}"
+            found = level(place, takes, args.every, args.seconds, args.latency, vendor=args.service, way=way)
+            levels.append(found)
             if not args.json:
-                print(f"{takes} takes: p95 {levels[-1].p95:.2f} s late", file=sys.stderr, flush=True)
-            if levels[-1].p95 > 2 * args.every:
-                break  # more of them would say no more
+                print(f"{takes} takes by the {way}: p95 {found.p95:.2f} s late", file=sys.stderr, flush=True)
     if args.json:
         print(json.dumps({"own_ms": own, "levels": [asdict(one) for one in levels]}, indent=1))
     else:
-        say(levels, args.every, own)
+        say(levels, args.every, args.latency, own, args.service)
     return 0
 
 

@@ -18,9 +18,8 @@ from uuid import UUID
 from celery.signals import worker_shutdown
 
 import tasks.analyze
-from scripts.bench import statements, stopwatch
+from scripts.bench import statements, stopwatch, vendors
 from scripts.bench.house import WORK, Work
-from scripts.bench.polled import PolledService
 from scripts.bench.service import NAME, BenchService
 from scripts.bench.slot import Slot
 from tasks import base
@@ -63,7 +62,7 @@ def open_ours(name: str, settings: Settings, media: OpenMedia) -> VideoService:
     if name != NAME:
         return open_service(name, settings, media)
     if work.url:
-        return guarded(PolledService(work.url))
+        return vendors.opened(work.vendor, work.way, work.url, settings, media)
     return guarded(BenchService(Path(work.clip), submit=work.submit, operation=work.operation))
 
 

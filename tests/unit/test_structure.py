@@ -105,6 +105,24 @@ def test_no_file_is_a_drawer(path: Path) -> None:
     assert path.read_text(encoding="utf-8").count("\n") <= 400, f"{name(path)} is over 400 lines"
 
 
+# The local service's own adapter is not one of them: what stands beside it is a server of ours.
+ADAPTERS = [path for path in SOURCES if re.match(r"vidpipe/services/(?!procedural/)", name(path))]
+
+
+@pytest.mark.parametrize("path", ADAPTERS, ids=name)
+def test_an_adapter_is_read_in_a_minute(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").count("\n") < 250, f"{name(path)} has 250 lines or more"
+
+
+# Their libraries come with extras: they are not always there.
+VENDORS = {"openai", "google", "runwayml", "fal_client", "httpx2"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_a_vendors_library_is_imported_in_the_services_alone(path: Path) -> None:
+    assert path in ADAPTERS or not {found.split(".")[0] for found in imports(path)} & VENDORS
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from vidpipe import runner
 from vidpipe.cli import codes, consent, films, show
+from vidpipe.domain.storyboard import Storyboard
+from vidpipe.errors import SetupError
 from vidpipe.pipeline.enroll import enroll
 from vidpipe.pipeline.overview import overview
-from vidpipe.reach import connect
+from vidpipe.reach import Connection, connect
 from vidpipe.settings import load
 
 
@@ -18,12 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("storyboard", type=Path, metavar="STORYBOARD", help="a YAML or JSON file")
     consent.add_arguments(parser)
     parser.add_argument("--again", action="store_true", help="a new film, though this storyboard was enqueued before")
+    parser.add_argument(
+        "--workers-have-keys", action="store_true",
+        help="the workers have the keys of the film's services, though this command has not",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Enqueue it, or find it; say which film it is and whether anybody moves it."""
     storyboard = runner.read(args.storyboard, load(home=args.home))
     with connect(home=args.home) as connection:
+        if not args.workers_have_keys:
+            _check_keys(storyboard, connection)
         enrolled = consent.asking(
             args,
             lambda said: enroll(connection.deps, storyboard, again=args.again, consent=said, priority=args.priority),
@@ -48,3 +56,16 @@ def run(args: argparse.Namespace) -> int:
     if not ticking:
         show.warn(films.NO_TICK)
     return codes.DONE
+
+
+def _check_keys(storyboard: Storyboard, connection: Connection) -> None:
+    """Refuse a film that this machine's own workers could not finish; of workers elsewhere, whose keys nobody here
+    knows, only warn."""
+    try:
+        runner.check_set_up(storyboard, connection.settings)
+    except SetupError as problem:
+        said = "say --workers-have-keys where they were given it"
+        if connection.embedded:
+            problem.remedy = f"Set it and start the cluster again, name another service, or {said}."
+            raise
+        show.warn(f"{problem.message}\nIt waits for a person if the workers have none, either; {said}.")

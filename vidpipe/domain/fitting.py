@@ -54,18 +54,23 @@ def _frame(which: str, key: str | None, takes: bool, left_out: list[str]) -> str
     return key if takes else None
 
 
+def no_references(able: Capabilities, size: tuple[int, int], *, frames: bool) -> str:
+    """Why a model takes no references with a clip of this size, beside a first or last frame or not; '' if it does."""
+    if not able.max_references:
+        return "the model takes none"
+    if not able.takes_shape_with_references(*size):
+        return f"the model takes none with a picture of {size[0]}x{size[1]}"
+    if frames and not able.references_with_frames:
+        return "the model takes none beside a first or last frame"
+    return ""
+
+
 def _references(
     wish: Wish, able: Capabilities, frames: bool, size: tuple[int, int], left_out: list[str]
 ) -> Sequence[Mapping[str, Any]]:
     if not wish.references:
         return ()
-    why = ""
-    if not able.max_references:
-        why = "the model takes none"
-    elif not able.takes_shape_with_references(*size):
-        why = f"the model takes none with a picture of {size[0]}x{size[1]}"
-    elif frames and not able.references_with_frames:
-        why = "the model takes none beside a first or last frame"
+    why = no_references(able, size, frames=frames)
     kept = () if why else wish.references[: able.max_references]
     lost = [str(one["tag"]) for one in wish.references[len(kept) :]]
     if lost:

@@ -70,6 +70,7 @@ def _notes(
     lacking: Mapping[str, tuple[str, ...]],
 ) -> list[Note]:
     notes = [*_film(storyboard, services), *_retiring(storyboard, catalogue, today), *_not_set_up(storyboard, lacking)]
+    notes += _cast_in_words(storyboard, catalogue)
     for scene in storyboard.scenes:
         facts = model_of(catalogue, scene.service, scene.model)
         if facts is not None and scene.service != FOOTAGE:
@@ -131,6 +132,19 @@ def _not_set_up(film: Storyboard, lacking: Mapping[str, tuple[str, ...]]) -> Ite
                 yield Note(scene.label, "setup", f"{service} can't be used from here: {unset} {are} not set", (about,))
 
 
+def _cast_in_words(film: Storyboard, catalogue: Catalogue) -> Iterator[Note]:
+    """Once a film, with the first scene whose cast has pictures that its model would take, were they named."""
+    for scene in film.scenes:
+        facts = model_of(catalogue, scene.service, scene.model)
+        bare = _without_images(film, scene.cast)
+        pictured = [tag for tag in scene.cast if film.manifest is not None and tag not in bare]
+        if pictured and not scene.references and facts is not None and facts.max_references:
+            named = listed(pictured, last="and")
+            what = f"the pictures of {named} are not sent: a scene sends those that its `references` name"
+            yield Note(scene.label, "changes", what, ("cast",))
+            return
+
+
 def _scene(film: Storyboard, scene: SceneSpec, facts: Capabilities) -> Iterator[Note]:
     yield from _abilities(film, scene, facts, facts.model)
     if scene.seed is not None and not facts.seed:
@@ -143,7 +157,7 @@ def _scene(film: Storyboard, scene: SceneSpec, facts: Capabilities) -> Iterator[
     length = bought(film, scene, facts)
     if length != scene.duration and facts.can_last(scene.duration):
         what = f"references make {facts.model} give {seconds(length)}, for a scene of {seconds(scene.duration)}"
-        yield Note(scene.label, "changes", what, ("references", "cast"))
+        yield Note(scene.label, "changes", what, ("references",))
     take = clips_of(film, facts, length, min(scene.candidates, facts.max_candidates))
     if scene.max_cost is not None and take > scene.max_cost:
         what = f"one take of {facts.model} costs ${take:.2f}, more than the scene's max_cost of ${scene.max_cost:.2f}"
@@ -190,8 +204,8 @@ def _of_words(scene: SceneSpec, facts: Capabilities, name: str) -> Iterator[Note
 
 
 def _of_references(film: Storyboard, scene: SceneSpec, facts: Capabilities, name: str) -> Iterator[Note]:
-    wanted, about = scene.references or scene.cast, ("references", "cast")
-    pictured = [tag for tag in wanted if tag not in _without_images(film, wanted)]
+    about = ("references",)
+    pictured = [tag for tag in scene.references if tag not in _without_images(film, scene.references)]
     if not pictured:
         return
     words = f"{listed(pictured, last='and')} in words only"

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of, model_of, read_catalogue
+from vidpipe.domain.fitting import no_references
 from vidpipe.domain.price import MILLIONTH, Price, cost_of
 from vidpipe.domain.storyboard.model import SceneSpec, Storyboard
 
@@ -63,16 +64,15 @@ class Estimate:
 
 
 def takes_references(storyboard: Storyboard, scene: SceneSpec, facts: Capabilities) -> bool:
-    """Whether pictures of the cast will go with the scene's prompt (domain/fitting.py: where the model takes them)."""
-    if not facts.max_references or storyboard.manifest is None:
-        return False
-    if not facts.takes_shape_with_references(*facts.nearest_size(storyboard.width, storyboard.height)):
-        return False
+    """Whether pictures will go with the scene's prompt: of what it names as `references`, where the model takes them.
+
+    Its cast alone sends none.
+    """
     frames = (facts.first_frame and scene.first_frame) or (facts.last_frame and scene.last_frame)
-    if frames and not facts.references_with_frames:
+    size = facts.nearest_size(storyboard.width, storyboard.height)
+    if storyboard.manifest is None or no_references(facts, size, frames=bool(frames)):
         return False
-    tags = set(scene.references or scene.cast)
-    return any(asset.images for asset in storyboard.manifest.assets if asset.tag in tags)
+    return any(asset.images for asset in storyboard.manifest.assets if asset.tag in scene.references)
 
 
 def estimate(storyboard: Storyboard, services: Mapping[str, Any]) -> Estimate:

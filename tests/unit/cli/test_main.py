@@ -62,11 +62,27 @@ def test_every_command_has_a_parser_of_its_own(name: str) -> None:
     assert made.prog.endswith(name) and callable(module.run)
 
 
-def test_help_loads_neither_the_database_nor_the_cluster(tmp_path: Path) -> None:
-    code = (
-        "import sys; from vidpipe.cli.main import main; main(['--help']);"
-        "assert not {'sqlalchemy', 'rich', 'PIL', 'av', 'numpy', 'psutil'} & set(sys.modules), sorted(sys.modules)"
-    )
+# What only some adapters, or only workers with a GPU, need: vendors' own libraries, and those that look at pictures.
+HEAVY = {
+    "openai", "google.genai", "google.auth", "runwayml", "fal_client", "httpx2", "torch", "torchvision", "open_clip",
+    "onnxruntime", "insightface", "rembg",
+}  # fmt: skip
+
+
+def without(modules: set[str]) -> str:
+    return f"assert not {modules!r} & set(sys.modules), {modules!r} & set(sys.modules)"
+
+
+def test_help_loads_neither_the_database_nor_the_cluster_nor_any_services_library(tmp_path: Path) -> None:
+    more = {"sqlalchemy", "rich", "PIL", "av", "numpy", "psutil", "httpx", "aiohttp"}
+    code = f"import sys; from vidpipe.cli.main import main; main(['--help']); {without(HEAVY | more)}"
+    done = python("-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_command_loads_a_services_library_or_torch_before_it_is_used(tmp_path: Path) -> None:
+    modules = ", ".join(f"vidpipe.cli.{module}" for module, _ in COMMANDS.values())
+    code = f"import sys, vidpipe.services.registry, vidpipe.pipeline.submit, {modules}; {without(HEAVY)}"
     done = python("-c", code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 

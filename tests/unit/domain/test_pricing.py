@@ -74,10 +74,19 @@ def test_a_dearer_fallback_counts_in_the_worst_case(folder: Path) -> None:
 
 
 def test_references_that_force_a_longer_clip_are_paid_for(folder: Path) -> None:
-    film = read(folder, scenes("prompt: a, cast: [CHAR_01]", "prompt: b, cast: [CHAR_02]", head=VEO + CAST))
+    named = [f"prompt: a, references: [{tag}]" for tag in ("CHAR_01", "CHAR_02")]
+    film = read(folder, scenes(*named, head=VEO + CAST))
     assert [(scene.seconds, scene.cost) for scene in estimate(film, SERVICES).scenes] == [
         (8.0, Decimal("3.20")),
         (4.0, Decimal("1.60")),
+    ]
+
+
+def test_a_cast_whose_pictures_are_not_sent_is_not_paid_for_and_that_is_told_once(folder: Path) -> None:
+    film = scenes("prompt: a, cast: [CHAR_01, CHAR_02]", "prompt: b, cast: [CHAR_01]", head=VEO + CAST)
+    assert [scene.seconds for scene in estimate(read(folder, film), SERVICES).scenes] == [4.0, 4.0]
+    assert [note for note in notes(folder, film) if note[1] in ("changes", "cannot")] == [
+        ("Shot 1A", "changes", "the pictures of CHAR_01 are not sent: a scene sends those that its `references` name")
     ]
 
 
@@ -105,12 +114,16 @@ def test_a_plain_local_film_needs_no_notes(folder: Path) -> None:
             ("cannot", "veo-lite takes no last frame: the clip ends as it likes"),
         ),
         (
-            "prompt: a, model: veo-lite, cast: [CHAR_01]",
+            "prompt: a, model: veo-lite, references: [CHAR_01]",
             VEO + CAST,
             ("cannot", "veo-lite takes no references: CHAR_01 in words only"),
         ),
         ("prompt: a, references: [CHAR_02]", VEO + CAST, ("cannot", "CHAR_02 can't be a reference without images")),
-        ("prompt: a, cast: [CHAR_01]", VEO + CAST, ("changes", "references make veo-3.1 give 8 s, for a scene of 4 s")),
+        (
+            "prompt: a, references: [CHAR_01]",
+            VEO + CAST,
+            ("changes", "references make veo-3.1 give 8 s, for a scene of 4 s"),
+        ),
         (
             "prompt: a, model: veo-lite",
             VEO + "quality_mode: true\ncandidates: 3\n",

@@ -72,7 +72,7 @@ def wish(scope: Scope, film: Film) -> Wish:
         prompt=str(scope.own.get("prompt", "")).strip(),
         camera=str(scope.own.get("camera", "")),
         people=sum(tag.startswith("CHAR_") for tag in cast),
-        references=len(film.pictured.intersection(_tags(scope.value("references", ())) or cast)),
+        references=len(film.pictured.intersection(_tags(scope.value("references", ())))),
         first_frame="first_frame" in scope.own,
         last_frame="last_frame" in scope.own,
         seed=scope.own.get("seed") is not None,
