@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Any
 
 MOST_SENT = 512 * 1024 * 1024  # bytes, after which even what is endless has an end
 
@@ -21,8 +23,22 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     length: int | None = None  # as announced, where that is a lie
     endless: bytes = b""  # follows the body again and again, until nobody listens; no length is announced
-    pause: float = 0.0  # seconds between two pieces of what is endless
     unending: bytes = b""  # likewise, in place of the end of the headers
+    pause: float = 0.0  # seconds between two pieces of what has no end
+
+
+def as_json(found: Any, status: int = 200, **headers: str) -> Answer:
+    """An answer that is JSON, and may be of the right shape."""
+    return Answer(status=status, body=json.dumps(found).encode(), headers=headers)
+
+
+# Answers that tell nobody whether an order was taken, whatever the protocol.
+VOID = (
+    Answer(), Answer(body=b"no json"), Answer(body=b"<html>", kind="text/html"), as_json({}), as_json([]),
+    Answer(body=b"[" * 10_000), Answer(body=b'{"x": "' + b"x" * 3_000_000 + b'"}'), Answer(body=b'{"x"', length=1000),
+    Answer(body=b"\x1f\x8b", headers={"content-encoding": "gzip"}), as_json({}, 307, location="/elsewhere"),
+    as_json({}, 408), as_json({}, 409), as_json({}, 504), Answer(status=502, body=b"<html>", kind="text/html"),
+)  # fmt: skip
 
 
 class Hostile:
@@ -52,14 +68,14 @@ class Hostile:
                 with contextlib.suppress(OSError):  # nobody listens any more
                     if answer.unending:
                         self.flush_headers()
-                        self._repeat(answer.unending)
+                        self._repeat(answer.unending, answer.pause)
                     self.end_headers()
                     self.wfile.write(answer.body)
                     if answer.endless:
-                        self._repeat(answer.endless)
+                        self._repeat(answer.endless, answer.pause)
 
-            def _repeat(self, piece: bytes) -> None:
-                while hostile.sent < MOST_SENT and not hostile.over.wait(hostile.answer.pause):
+            def _repeat(self, piece: bytes, pause: float) -> None:
+                while hostile.sent < MOST_SENT and not hostile.over.wait(pause):
                     self.wfile.write(piece)
                     hostile.sent += len(piece)
 

@@ -2,13 +2,16 @@
 
 It is an audit hook of the interpreter (PEP 578), so it stands before every socket that Python code opens, a vendor's
 SDK included, and cannot be taken down again. Unix sockets and loopback addresses pass; a name is looked up only where
-it means this machine.
+it means this machine. Whoever tried is told so by an error, which a library may well swallow; so each attempt leaves a
+line on the standard error stream, too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
+import os
 import sys
 from typing import Any
 
@@ -54,4 +57,9 @@ def _look(event: str, args: tuple[Any, ...]) -> None:
     if isinstance(host, bytes | bytearray):
         host = host.decode("ascii", "replace")
     if isinstance(host, str) and host and not is_here(host):
-        raise Fenced(host)
+        refused = Fenced(host)
+        # Straight to the descriptor: what stands in for sys.stderr may take locks, or dial. Nothing more can be done
+        # where the stream is closed.
+        with contextlib.suppress(OSError):
+            os.write(2, f"vidpipe: {refused.strerror}\n".encode("ascii", "backslashreplace"))
+        raise refused

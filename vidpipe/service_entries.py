@@ -48,6 +48,30 @@ def lacking(services: Any, env: Mapping[str, str], urls: Mapping[str, str]) -> d
     return missing
 
 
+def hurried(services: Any, most: float) -> Any:
+    """`services` for a rehearsal: none is given longer than `most` seconds to show an order whose answer was lost.
+
+    At a vendor an order may turn up as late as when it is done, and the slowest one takes half an hour. The emulator
+    lists it when it takes it, or, as a bucket does, once it is done: that is soon. What remains is that the lost call
+    itself may last, so that `most` is to be longer than one.
+    """
+    if not isinstance(services, Mapping):
+        return services
+    return {name: _hurried(entry, most) for name, entry in services.items()}
+
+
+def _hurried(entry: Any, most: float) -> Any:
+    models = entry.get("models") if isinstance(entry, Mapping) else None
+    if not isinstance(models, Mapping):
+        return entry
+    return {**entry, "models": {name: _at_most("settling_seconds", model, most) for name, model in models.items()}}
+
+
+def _at_most(key: str, model: Any, most: float) -> Any:
+    stated = model.get(key) if isinstance(model, Mapping) else None
+    return {**model, key: most} if isinstance(stated, int | float) and stated > most else model
+
+
 def keys_of(services: Any, env: Mapping[str, str]) -> dict[str, str]:
     """What the variables hold that any service names among its `keys`."""
     return {name: env[name] for name in sorted(key_names(services)) if env.get(name)}

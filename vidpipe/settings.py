@@ -17,7 +17,7 @@ import yaml
 
 from vidpipe import fence
 from vidpipe.errors import SetupError
-from vidpipe.service_entries import is_video, key_names, keys_of, lacking, stated_in
+from vidpipe.service_entries import hurried, is_video, key_names, keys_of, lacking, stated_in
 
 HOME_NAME = ".vidpipe"
 SIGNING_KEY = "signing-key"  # a file in the home folder, made with the embedded cluster
@@ -273,7 +273,7 @@ def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any
         procedural_url=str(options.get("procedural_url", "")),
         service_urls={str(name): str(url) for name, url in options.get("service_urls", {}).items()},
         timing=timing,
-        services=services["services"],
+        services=hurried(services["services"], 2 * timing.call_timeout) if env.get(REHEARSAL) else services["services"],
         lacking=lacking(services["services"], env, options.get("service_urls", {})),
         keys=keys_of(services["services"], env),
         rehearsing=bool(env.get(REHEARSAL)),

@@ -73,3 +73,29 @@ def test_no_way_of_dialling_leaves_the_machine_and_what_is_here_is_reached(tmp_p
     )
     ways = ("connect", "name", "lookup", "datagram", "six", "urllib", "httpx", "asyncio")
     assert done.stdout.splitlines() == [*(f"{way} fenced" for way in ways), "here reached"], done.stderr
+    told = done.stderr.splitlines()
+    assert len(told) >= len(ways) and all("dials nothing but this machine" in line for line in told), done.stderr
+
+
+SWALLOWED = """
+import contextlib, os, socket, sys
+from vidpipe import fence
+fence.install()
+with contextlib.suppress(Exception):
+    socket.gethostbyname("api.example.com\\nfaked \u00e9")
+sys.stderr.close()
+with contextlib.suppress(Exception):
+    socket.create_connection(("203.0.113.7", 443), timeout=1)
+os.close(2)
+try:
+    socket.gethostbyname("api.example.com")
+except fence.Fenced:
+    print("still up")
+"""
+
+
+def test_an_attempt_that_nobody_told_of_is_seen_all_the_same() -> None:
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=60, check=False)
+    told = "vidpipe: a rehearsal dials nothing but this machine, and this was for "
+    assert done.stderr.splitlines() == [told + r"'api.example.com\nfaked \xe9'", told + "'203.0.113.7'"]
+    assert done.stdout == "still up\n"

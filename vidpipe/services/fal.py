@@ -20,9 +20,10 @@ import fal_client
 import httpx
 from fal_client.auth import FAL_QUEUE_RUN_HOST  # what the SDK asks for, which the environment may change
 
-from vidpipe.services.wire import sdk_httpx
+from vidpipe.services.wire import calling
 from vidpipe.services.wire.answers import ANSWER_LIMIT, Answer
 
+NOT_SENT = calling.not_sent(httpx)
 QUEUE, REST = "queue.fal.run", "rest.fal.ai"  # fal_client/client.py: QUEUE_URL_FORMAT, REST_URL
 UPLOADS = (".fal.media", ".fal.ai", "storage.googleapis.com")  # where a picture may be put, over https
 PAGE, MOST_REQUESTS = 50, 2_000  # read of a list
@@ -47,7 +48,7 @@ class Place:
 class Unanswered(Exception):
     """No answer came; `sent` tells whether a request may have arrived."""
 
-    def __init__(self, error: httpx.HTTPError, *, sent: bool) -> None:
+    def __init__(self, error: Exception, *, sent: bool) -> None:
         super().__init__(f"{type(error).__name__} {error}"[:400])
         self.sent = sent
 
@@ -126,7 +127,7 @@ class _Door(httpx.BaseTransport):
         beside = f"https://{REST}" if urlsplit(place.queue).hostname == QUEUE else place.queue
         self._homes = {FAL_QUEUE_RUN_HOST: place.queue, REST: beside}
         self._own = (place.queue, place.listing, beside)
-        self._clients = {most: sdk_httpx.client(timeout, most=most) for most in (ANSWER_LIMIT, MOST_LIST)}
+        self._clients = {most: calling.client(httpx, timeout, most=most) for most in (ANSWER_LIMIT, MOST_LIST)}
         self._headers = place.headers
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -149,7 +150,7 @@ class _Door(httpx.BaseTransport):
             headers |= self._headers
         try:
             found = self._clients[most].request(request.method, url, content=request.read(), headers=headers)
-        except sdk_httpx.NOT_SENT as error:
+        except NOT_SENT as error:
             raise Unanswered(error, sent=False) from error
         except httpx.HTTPError as error:
             raise Unanswered(error, sent=True) from error

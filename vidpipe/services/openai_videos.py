@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 from openai.pagination import SyncConversationCursorPage
 from openai.types import Video
@@ -36,8 +37,8 @@ from openai.types import Video
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, Unavailable, Uncertain
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.wire import sdk
-from vidpipe.services.wire.answers import Answer, number, retry_after
+from vidpipe.services.wire import calling
+from vidpipe.services.wire.answers import number, retry_after, unread, unsold
 from vidpipe.services.wire.asking import Line
 from vidpipe.services.wire.fetching import Source
 from vidpipe.services.wire.marks import is_marked, mark
@@ -47,7 +48,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 ENDED = "api.openai.com"  # and its regions: eu.api.openai.com, ...
 # Users met these at OpenAI and at Azure's servers of the same shape; the SDK's own list is only of examples.
 POLICY = ("moderation_blocked", "content_policy_violation", "content_filter", "sentinel_block")
-INVALID = (400, 404, 405, 413, 415, 422)
+NOT_SENT = calling.not_sent(httpx2)
 PAGE, MOST_VIDEOS = 100, 5_000  # read of a listing
 ANSWERED_BADLY = (openai.OpenAIError, ValueError, RecursionError, TypeError, AttributeError)
 
@@ -71,7 +72,7 @@ class BareService:
 
     def _client(self, key: str, timeout: float, *, retries: int) -> openai.OpenAI:
         return openai.OpenAI(
-            api_key=key, base_url=self._url, max_retries=retries, http_client=sdk.client(timeout),
+            api_key=key, base_url=self._url, max_retries=retries, http_client=calling.client(httpx2, timeout),
             organization="", project="",  # else the SDK reads them from the environment
         )  # fmt: skip
 
@@ -88,7 +89,7 @@ class BareService:
         except openai.APIStatusError as error:
             raise self._placed(error) from error
         except openai.APIConnectionError as error:
-            if isinstance(error.__cause__, sdk.NOT_SENT):
+            if isinstance(error.__cause__, NOT_SENT):
                 raise self._away(error.__cause__) from error
             raise Uncertain(f"{self.name} did not answer a submit: {_words(error)}") from error
         except ANSWERED_BADLY as error:
@@ -116,32 +117,19 @@ class BareService:
         message = f"{self.name}: {_words(error)} (status {status})"
         if status == 400 and error.code in POLICY:
             return Refused(message, kind="policy")
-        if status in INVALID:
-            return Refused(message)
-        if status in (401, 403, 429):
-            return Unavailable(message, retry_after=pause)
-        if status == 503 and pause is not None:
-            return Transient(message, retry_after=pause)
-        return Uncertain(message)
+        return unsold(message, status, pause)
 
     async def poll(self, operation: str) -> Pending | Delivered:
         """Ask once, by the wave's own connections: 0.17 ms of a core, where the SDK's async client takes 1.3 ms."""
         answer = await self._line.get(f"{self._path}/{_checked(operation)}", headers=self._headers, of=self.name)
         if answer.status != 200:
-            raise self._unread(answer, operation)
+            message = f"{self.name}, {operation}: {answer.message} (status {answer.status})"
+            raise unread(message, answer.status, answer.retry_after)
         return self._status(operation, answer.found)
 
     def connection(self) -> AbstractAsyncContextManager[None]:
         """See base.Connected."""
         return self._line.held()
-
-    def _unread(self, answer: Answer, operation: str) -> ServiceError:
-        message = f"{self.name}, {operation}: {answer.message} (status {answer.status})"
-        if answer.status in (404, 410):
-            return Expired(message)
-        if answer.status in (401, 403):
-            return Unavailable(message)
-        return Transient(message, retry_after=answer.retry_after)
 
     def _status(self, operation: str, found: dict[str, Any]) -> Pending | Delivered:
         """types/video.py: queued, in_progress, completed, failed; a failed one has an error with a code."""

@@ -39,15 +39,19 @@ class Opening:
                 raise SetupError(f"{where}.{key} should be a {known[key].__name__}, not {value!r}.")
         return found
 
+    def at(self, option: str) -> str:
+        """The address that an option names, without a slash at its end; empty where it names none.
+
+        In a rehearsal no option names one: the emulator answers for all hosts of a service, below its one address.
+        """
+        found = "" if self.settings.rehearsing else options_of(self.name, self.entry).get(option)
+        return str(found or "").rstrip("/")
+
     @property
     def url(self) -> str:
-        """Its address: the option `url`, else what the settings name for it, else nothing.
-
-        In a rehearsal it is the emulator's, whatever the option says.
-        """
-        noted = self.settings.service_urls.get(self.name) or ""
-        found = noted if self.settings.rehearsing else options_of(self.name, self.entry).get("url") or noted
-        return str(found).rstrip("/")
+        """Its address: the option `url`, else what the settings name for it (in a rehearsal the emulator), else
+        nothing."""
+        return self.at("url") or str(self.settings.service_urls.get(self.name) or "").rstrip("/")
 
     def key(self, number: int = 0) -> str:
         """The value of one of the variables that the entry lists as `keys`; SetupError where it is not set.

@@ -40,7 +40,7 @@ from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, Vi
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
 from vidpipe.services.fal import QUEUE, Fal, Place, Said, Unanswered, kinds, words
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.wire.answers import Answer
+from vidpipe.services.wire.answers import INVALID, Answer, unread, unsold
 from vidpipe.services.wire.asking import Line
 from vidpipe.services.wire.fetching import Source
 from vidpipe.services.wire.marks import is_marked, mark
@@ -51,7 +51,6 @@ LISTING = "https://api.fal.ai/v1"  # fal's platform API
 HOSTS = (".fal.media",)  # fal's CDN, where results are (`FAQ`)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 POLICY, CANCELLED, UPLOAD = "content_policy_violation", "client_cancelled", "an upload"
-INVALID = (400, 404, 405, 413, 415, 422)
 # Errors of a model that are not the order's fault (Model errors).
 FAILED = {
     "internal_server_error", "generation_timeout", "downstream_service_error", "downstream_service_unavailable",
@@ -118,13 +117,7 @@ class BarePika:
         """What a status means for a submit; see the module's table."""
         status, pause = answer.status, answer.retry_after
         message = f"{self.name}: {words(answer)} (status {status})"
-        if status in INVALID:
-            return Refused(message, kind="policy" if POLICY in kinds(answer) else "invalid")
-        if status in (401, 403, 429):
-            return Unavailable(message, retry_after=pause)
-        if status == 503 and pause is not None:
-            return Transient(message, retry_after=pause)
-        return Uncertain(message)
+        return unsold(message, status, pause, kind="policy" if POLICY in kinds(answer) else "invalid")
 
     async def poll(self, operation: str) -> Pending | Delivered:
         """Ask once, and for the result where there is one, by the wave's own connections."""
@@ -172,11 +165,7 @@ class BarePika:
 
     def _unread(self, answer: Answer, operation: str) -> NoReturn:
         message = f"{self.name}, {operation}: {words(answer)} (status {answer.status})"
-        if answer.status in (404, 410):
-            raise Expired(message)
-        if answer.status in (401, 403):
-            raise Unavailable(message)
-        raise Transient(message, retry_after=answer.retry_after)
+        raise unread(message, answer.status, answer.retry_after)
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """See base.VideoService. Asks for the address again, which is as good as a key to who has it: it is stored
@@ -236,7 +225,7 @@ def open_service(opening: Opening) -> BarePika:
     """The adapter; url, listing and askable are its options. Raises SetupError where one or its key can't be used."""
     options, own = opening.options(url=str, listing=str, askable=bool), opening.url
     queue = address(opening.name, own or f"https://{QUEUE}")
-    listing = options.get("listing") or (f"{queue}/v1" if own else LISTING)
+    listing = opening.at("listing") or (f"{queue}/v1" if own else LISTING)
     place = Place(queue, address(opening.name, listing), opening.key())
     made, timing = AskablePika if options.get("askable", True) else BarePika, opening.settings.timing
     models = tuple(read_service(opening.name, opening.entry).models)

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import runwayml
 
 from vidpipe.domain.catalogue import Capabilities, read_service
@@ -39,8 +40,8 @@ from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, Vi
 from vidpipe.errors import Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
 from vidpipe.services.opening import Opening, address
 from vidpipe.services.runway_tasks import error_of, meaning, output_of
-from vidpipe.services.wire import sdk_httpx
-from vidpipe.services.wire.answers import retry_after
+from vidpipe.services.wire import calling
+from vidpipe.services.wire.answers import retry_after, unread, unsold
 from vidpipe.services.wire.asking import Line
 from vidpipe.services.wire.fetching import Source
 from vidpipe.services.wire.pictures import data_uri
@@ -50,8 +51,8 @@ HOME = "https://api.dev.runwayml.com"  # runwayml/_client.py
 HOSTS = ("dnznrvs05pmza.cloudfront.net", "d2jqrm6oza8nb6.cloudfront.net")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 MOST_PICTURE = 5 * 1024 * 1024  # characters of a data URI; API reference, `Inputs`: under 5 MB as encoded
-INVALID = (400, 404, 405, 413, 415, 422)
 BROKE = "enough credits"
+NOT_SENT = calling.not_sent(httpx)
 ANSWERED_BADLY = (runwayml.RunwayMLError, ValueError, RecursionError, TypeError, AttributeError)
 
 
@@ -70,7 +71,7 @@ class RunwayService:
         self._files = Source(name, url, hosts=HOSTS, timeout=call_timeout)
 
         def client(retries: int) -> runwayml.RunwayML:
-            http = sdk_httpx.client(call_timeout)
+            http = calling.client(httpx, call_timeout)
             return runwayml.RunwayML(api_key=key, base_url=url, max_retries=retries, http_client=http)
 
         # Two clients: what buys never tries again, what only asks may.
@@ -88,7 +89,7 @@ class RunwayService:
         except runwayml.APIStatusError as error:
             raise self._placed(error) from error
         except runwayml.APIConnectionError as error:
-            if isinstance(error.__cause__, sdk_httpx.NOT_SENT):
+            if isinstance(error.__cause__, NOT_SENT):
                 raise self._away(error.__cause__) from error
             raise Uncertain(f"{self.name} did not answer a submit: {_words(error)}") from error
         except ANSWERED_BADLY as error:
@@ -128,33 +129,22 @@ class RunwayService:
         """What a status means for a submit; see the module's table."""
         status, pause, told = error.status_code, retry_after(error.response.headers), _words(error)
         message = f"{self.name}: {told} (status {status})"
-        if status in (401, 403, 429) or (status == 400 and BROKE in told):
+        if status == 400 and BROKE in told:
             return Unavailable(message, retry_after=pause)
-        if status in INVALID:
-            return Refused(message)
-        if status == 503 and pause is not None:
-            return Transient(message, retry_after=pause)
-        return Uncertain(message)
+        return unsold(message, status, pause)
 
     async def poll(self, operation: str) -> Pending | Delivered:
         """Ask once, by the wave's own connections: 0.2 ms of a core, where the SDK's async client takes 1.4 ms."""
         answer = await self._line.get(f"{self._path}/{_checked(operation)}", headers=self._headers, of=self.name)
         if answer.status != 200:
             words = error_of(answer.found) or answer.message
-            raise self._unread(answer.status, f"{operation}: {words}", answer.retry_after)
+            message = f"{self.name}, {operation}: {words} (status {answer.status})"
+            raise unread(message, answer.status, answer.retry_after)
         return meaning(self.name, operation, answer.found)
 
     def connection(self) -> AbstractAsyncContextManager[None]:
         """See base.Connected."""
         return self._line.held()
-
-    def _unread(self, status: int, words: str, pause: float | None) -> ServiceError:
-        message = f"{self.name}, {words} (status {status})"
-        if status in (404, 410):
-            return Expired(message)
-        if status in (401, 403):
-            return Unavailable(message)
-        return Transient(message, retry_after=pause)
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """See base.VideoService. Asks for a fresh address: each expires within 24 to 48 hours, and is as good as a key
@@ -175,8 +165,8 @@ class RunwayService:
         try:
             return self._asker.tasks.delete(name) if stop else self._asker.tasks.retrieve(name)
         except runwayml.APIStatusError as error:
-            pause = retry_after(error.response.headers)
-            raise self._unread(error.status_code, f"{name}: {_words(error)}", pause) from error
+            message = f"{self.name}, {name}: {_words(error)} (status {error.status_code})"
+            raise unread(message, error.status_code, retry_after(error.response.headers)) from error
         except runwayml.APIConnectionError as error:
             raise self._away(error.__cause__ or error) from error
         except ANSWERED_BADLY as error:

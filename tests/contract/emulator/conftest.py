@@ -1,4 +1,4 @@
-"""One emulator for the suite, and one that a test may stop and start."""
+"""Emulators that a test may stop and start."""
 
 from __future__ import annotations
 
@@ -8,21 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.emulated import Emulated
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    made = Emulated(tmp_path_factory.mktemp("emulated"))
-    made.start()
-    yield made
-    made.end()
-
-
-@pytest.fixture
-def emulator(shared: Emulated) -> Emulated:
-    """With nothing going wrong."""
-    shared.play("rules: []")
-    return shared
 
 
 @pytest.fixture

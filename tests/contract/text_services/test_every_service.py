@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.emulated import Emulated
-from tests.hostile import Answer, Hostile
+from tests.hostile import VOID, Answer, Hostile, as_json
 from vidpipe.boundary import transaction_open
 from vidpipe.domain.side_requests import Spent, TextRequest, Usage, Written, charged_for_text, reserved_for_text
 from vidpipe.domain.side_services import TextModel, read_text_services
@@ -182,7 +182,7 @@ def test_a_wrong_key_buys_nothing_and_is_not_told(emulator: Emulated) -> None:
 
 def answered(text: str, finish: str = "STOP", **more: Any) -> Answer:
     candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": finish}
-    return Answer(body=json.dumps({"candidates": [candidate], **more}).encode())
+    return as_json({"candidates": [candidate], **more})
 
 
 GOOD = {"score": 0.5, "reasons": ["waves"], "verdict": "good"}
@@ -195,7 +195,7 @@ def test_thoughts_are_counted_and_not_read(hostile: Hostile, against: TextServic
         "candidates": [{"content": {"role": "model", "parts": parts}, "finishReason": "STOP"}], "modelVersion": "m-7",
         "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 9, "thoughtsTokenCount": 7},
     }  # fmt: skip
-    hostile.answer = Answer(body=json.dumps(found).encode())
+    hostile.answer = as_json(found)
     assert against.write(asked(against)) == Written(GOOD, "m-7", Usage(5, 16))
 
 
@@ -223,9 +223,8 @@ def test_what_the_policy_cuts_off_is_spent_where_it_was_counted(hostile: Hostile
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(), Answer(body=b"no json"), Answer(body=b"{}"), Answer(body=b"[" * 10_000), Answer(status=408),
-     answered("[" * 10_000),  # the SDK decodes the answer's own JSON too, and its error takes the answer along
-     Answer(body=b"{" + b" " * 9_000_000 + b"}"), Answer(status=307, headers={"location": "/x"})],
+    [*VOID, Answer(body=b"{" + b" " * 9_000_000 + b"}"),
+     answered("[" * 10_000)],  # the SDK decodes the answer's own JSON too, and its error takes the answer along
 )  # fmt: skip
 def test_an_answer_that_says_nothing_leaves_a_text_uncertain(
     hostile: Hostile, against: TextService, answer: Answer

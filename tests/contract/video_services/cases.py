@@ -4,12 +4,13 @@ emulated one of `tests.emulated.SERVICES`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from tests.contract.video_services.stage import Server, request_for, shelf
+from tests.contract.video_services.stage import Server, order, request_for, shelf
 from tests.emulated import Emulated
 from vidpipe.domain.requests import FootageCut, VideoRequest
 from vidpipe.errors import ServiceError, Uncertain
@@ -17,6 +18,7 @@ from vidpipe.services.base import VideoService
 from vidpipe.services.footage import FootageService
 from vidpipe.services.procedural.adapter import open_procedural
 from vidpipe.services.registry import guarded, open_service
+from vidpipe.settings import Timing
 
 LASTING = "without an end"  # in a prompt: the emulator never comes to it (conftest, `stage`)
 
@@ -28,6 +30,19 @@ class Stage:
     server: Server
     emulator: Emulated
     film_file: Path
+
+    def opened(
+        self, name: str, url: str | None = None, *, options: Mapping[str, object] = MappingProxyType({}),
+        timing: Timing | None = None, rehearsing: bool = False,
+    ) -> VideoService:  # fmt: skip
+        """The adapter of a paid service, from the registry; at the emulator where no other `url` is given."""
+        base, entry = self.emulator.settings(), self.emulator.services[name]
+        described = {**entry, "options": {**entry.get("options", {}), **options}}
+        settings = replace(
+            base, services={**base.services, name: described}, timing=timing or base.timing,
+            service_urls={**base.service_urls, **({} if url is None else {name: url})}, rehearsing=rehearsing,
+        )  # fmt: skip
+        return open_service(name, settings, shelf())
 
 
 @dataclass(frozen=True)
@@ -72,15 +87,9 @@ def footage(stage: Stage) -> Case:
 
 
 def emulated(name: str, stage: Stage, **more: Any) -> Case:
-    """An adapter of a paid service, opened by the registry."""
-
-    def ask(prompt: str = "a lighthouse at dusk", **changes: Any) -> VideoRequest:
-        return request_for(prompt, **{"model": "tiny", "fps": 24, **changes})
-
-    def opened() -> VideoService:
-        return open_service(name, stage.emulator.settings(), shelf())
-
-    return Case(opened(), ask, opened, **{"lasting": f"a road {LASTING}", **more})
+    """The adapter of a paid service."""
+    opened = partial(stage.opened, name)
+    return Case(opened(), order, opened, **{"lasting": f"a road {LASTING}", **more})
 
 
 CASES: Mapping[str, Callable[[Stage], Case]] = {

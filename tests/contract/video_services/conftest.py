@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.video_services.cases import CASES, LASTING, Case, Stage
+from tests.contract.video_services.cases import CASES, LASTING, PAID, Case, Stage
 from tests.contract.video_services.stage import Server, bring, request_for
 from tests.emulated import Emulated
 from vidpipe.services.procedural.adapter import ProceduralService
@@ -53,14 +53,6 @@ def procedural(server: Server) -> ProceduralService:
     return ProceduralService(server.url, call_timeout=3, poll_timeout=3)
 
 
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    made = Emulated(tmp_path_factory.mktemp("emulated"))
-    made.start()
-    yield made
-    made.end()
-
-
 @pytest.fixture
 def stage(server: Server, emulator: Emulated, film_file: Path) -> Stage:
     """What the adapters speak to."""
@@ -71,6 +63,12 @@ def stage(server: Server, emulator: Emulated, film_file: Path) -> Stage:
 @pytest.fixture(params=list(CASES))
 def case(request: pytest.FixtureRequest, stage: Stage) -> Case:
     """Every adapter, as the registry hands it out."""
+    return CASES[request.param](stage)
+
+
+@pytest.fixture(params=PAID)
+def paid(request: pytest.FixtureRequest, stage: Stage) -> Case:
+    """Those that speak to the emulator."""
     return CASES[request.param](stage)
 
 

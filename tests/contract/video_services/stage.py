@@ -87,6 +87,11 @@ def request_for(prompt: str = "a lighthouse at dusk", **changes: object) -> Vide
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def order(prompt: str = "a lighthouse at dusk", **changes: Any) -> VideoRequest:
+    """One that the emulated services can serve."""
+    return request_for(prompt, **{"model": "tiny", "fps": 24, **changes})
+
+
 def shelf(**files: Path) -> OpenMedia:
     """A media store that holds these files under these keys."""
 

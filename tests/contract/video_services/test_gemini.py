@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
-from tests.contract.video_services.cases import CASES, Stage
-from tests.contract.video_services.stage import bring, request_for, shelf
-from tests.hostile import Answer, Hostile
-from vidpipe.domain.requests import Delivered, Pending, Reference, RemoteClip, VideoRequest
+from tests.contract.video_services.cases import Stage
+from tests.contract.video_services.stage import bring, order, shelf
+from tests.hostile import VOID, Answer, Hostile, as_json
+from vidpipe.domain.requests import Delivered, Pending, Reference, RemoteClip
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, SetupError, Transient, Unavailable, Uncertain
 from vidpipe.services.base import Cancellable, Findable, VideoService
 from vidpipe.services.registry import open_service
@@ -24,30 +21,10 @@ from vidpipe.services.registry import open_service
 URI = "https://generativelanguage.googleapis.com/v1/files/abc123:download?alt=media"
 
 
-def order(**changes: Any) -> VideoRequest:
-    return request_for(**{"model": "tiny", "fps": 24, **changes})
-
-
-@pytest.fixture
-def hostile() -> Iterator[Hostile]:
-    with Hostile() as server:
-        yield server
-
-
 @pytest.fixture
 def against(stage: Stage, hostile: Hostile) -> VideoService:
     """The adapter, and a server that answers as the test says."""
-    return open_service("gemini", replace(stage.emulator.settings(), service_urls={"gemini": hostile.url}), shelf())
-
-
-@pytest.fixture
-def red(tmp_path: Path) -> Path:
-    Image.new("RGB", (3000, 500), (220, 30, 30)).save(tmp_path / "red.png")
-    return tmp_path / "red.png"
-
-
-def as_json(found: Any, status: int = 200) -> Answer:
-    return Answer(status=status, body=json.dumps(found).encode())
+    return stage.opened("gemini", hostile.url)
 
 
 def interaction(status: Any = "completed", *parts: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -61,7 +38,7 @@ def polled(hostile: Hostile, service: VideoService, found: Any) -> Pending | Del
 
 
 def test_a_first_frame_and_up_to_six_references_make_a_video(stage: Stage, tmp_path: Path, red: Path) -> None:
-    service = CASES["gemini"](stage).service
+    service = stage.opened("gemini")
     plain = bring(service, order(), tmp_path / "plain.mp4")
     framed = bring(service, order(first_frame=red), tmp_path / "framed.mp4")
     referred = bring(service, order(references=(Reference(red),) * 6), tmp_path / "referred.mp4")
@@ -77,14 +54,14 @@ def test_a_first_frame_and_up_to_six_references_make_a_video(stage: Stage, tmp_p
 def test_what_the_protocol_cannot_say_is_refused_and_not_sent(stage: Stage, changes: dict[str, Any]) -> None:
     request = order(**changes)
     with pytest.raises(Refused):
-        CASES["gemini"](stage).service.submit(request)
+        stage.opened("gemini").submit(request)
     assert stage.emulator.posts(request.token) == 0
 
 
 @pytest.mark.parametrize("changes", [{"duration": 5.0}, {"width": 640, "height": 360}, {"model": "no-such"}])
 def test_what_the_model_cannot_do_is_refused_by_the_service(stage: Stage, changes: dict[str, Any]) -> None:
     with pytest.raises(Refused) as caught:
-        CASES["gemini"](stage).service.submit(order(**changes))
+        stage.opened("gemini").submit(order(**changes))
     assert caught.value.kind == "invalid"
 
 
@@ -141,9 +118,7 @@ def test_a_poll_that_tells_nothing_is_asked_again(hostile: Hostile, against: Vid
 def test_each_code_of_the_vendors_page_means_one_thing_and_is_met_once(
     hostile: Hostile, against: VideoService, status: int, code: str, error: type[ServiceError]
 ) -> None:
-    hostile.answer = replace(
-        as_json({"error": {"code": code, "message": "words"}}, status), headers={"location": "/v1/elsewhere"}
-    )
+    hostile.answer = as_json({"error": {"code": code, "message": "words"}}, status, location="/v1/elsewhere")
     with pytest.raises(error) as caught:
         against.submit(order())
     assert type(caught.value) is error and hostile.requests == [("POST", "/v1/interactions")]
@@ -153,10 +128,8 @@ def test_each_code_of_the_vendors_page_means_one_thing_and_is_met_once(
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(), Answer(body=b"no json"), Answer(body=b"<html>", kind="text/html"), as_json({"id": 3}), as_json([]),
-        as_json({"id": "../../x"}), Answer(body=b"[" * 10_000), as_json({"id": "v1_a", "x": "x" * 3_000_000}),
-        Answer(body=b"\x1f\x8b", headers={"content-encoding": "gzip"}), Answer(body=b'{"id": "v1_a"', length=1000),
-        as_json({"id": None, "steps": {}}), as_json({"id": "x" * 301}),
+        *VOID, as_json({"id": 3}), as_json({"id": "../../x"}), as_json({"id": "v1_a", "x": "x" * 3_000_000}),
+        Answer(body=b'{"id": "v1_a"', length=1000), as_json({"id": None, "steps": {}}), as_json({"id": "x" * 301}),
     ],
 )  # fmt: skip
 def test_an_answer_that_says_nothing_leaves_a_submit_uncertain(

@@ -10,21 +10,18 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.contract.video_services.cases import CASES, PAID, Case, Stage
-from tests.contract.video_services.stage import shelf
-from tests.hostile import Answer, Hostile
+from tests.contract.video_services.cases import CASES, Case, Stage
+from tests.hostile import Answer, Hostile, as_json
 from vidpipe.domain.requests import Delivered, RemoteClip
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Uncertain
 from vidpipe.services.base import Cancellable, Findable, VideoService
-from vidpipe.services.registry import open_service
 from vidpipe.settings import Timing
 
 SOON = 10.0  # seconds; a call may take one here, and what only asks may ask three times
@@ -42,7 +39,8 @@ def odd(status: str) -> bytes:
 
 ATTACKS: dict[str, Callable[[str], Answer]] = {
     "an endless body": lambda other: Answer(endless=b" " * 65_536),
-    "a body that comes byte by byte": lambda other: Answer(body=b'{"a": "', endless=b"x", pause=0.1),
+    "a body that comes byte by byte": lambda other: Answer(body=b'{"a": "', endless=b"x", pause=0.05),
+    "headers that come byte by byte": lambda other: Answer(unending=b"x", pause=0.05),
     "JSON of 100 MB and more": lambda other: Answer(body=b'{"id": [0', endless=b",0" * 32_768),
     "JSON nested 10,000 deep": lambda other: Answer(body=b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
     "lists nested 10,000 deep": lambda other: Answer(body=b"[" * 10_000 + b"]" * 10_000),
@@ -70,31 +68,14 @@ ATTACKS: dict[str, Callable[[str], Answer]] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def hostile() -> Iterator[Hostile]:
-    with Hostile() as server:
-        yield server
-
-
-@pytest.fixture
-def other() -> Iterator[Hostile]:
-    with Hostile() as server:
-        yield server
-
-
-@pytest.fixture(params=PAID)
-def case(request: pytest.FixtureRequest, stage: Stage) -> Case:
-    return CASES[request.param](stage)
-
-
 def turned(case: Case, stage: Stage, hostile: Hostile) -> tuple[VideoService, str]:
     """The adapter against the hostile server, and the name of an operation that the service took before it turned."""
     name = case.service.submit(case.ask()).name
     service = case.service.name
     path = urlsplit(stage.emulator.bases[service]).path.removeprefix(f"/{service}")
-    urls = {**stage.emulator.bases, service: f"{hostile.url}{path}"}
-    quick = Timing(call_timeout=1, poll_timeout=1)
-    return open_service(service, replace(stage.emulator.settings(), service_urls=urls, timing=quick), shelf()), name
+    seconds = 0.4 if hostile.answer.pause else 1.0  # what drips is always waited for
+    quick = Timing(call_timeout=seconds, poll_timeout=seconds)
+    return stage.opened(service, f"{hostile.url}{path}", timing=quick), name
 
 
 # What stands in the handle of a clip where it is needed to fetch it.
@@ -128,11 +109,12 @@ def reason(call: Callable[[], object]) -> ServiceError | None:
 
 @pytest.mark.parametrize("attack", list(ATTACKS))
 def test_whatever_is_answered_ends_in_a_reason_and_no_damage(
-    stage: Stage, case: Case, hostile: Hostile, other: Hostile, tmp_path: Path, attack: str
+    stage: Stage, paid: Case, hostile: Hostile, other: Hostile, tmp_path: Path, attack: str
 ) -> None:
-    service, name = turned(case, stage, hostile)
-    for call, made in calls(service, case, name, tmp_path / "clip.mp4").items():
-        hostile.answer, hostile.sent = ATTACKS[attack](other.url), 0
+    hostile.answer = ATTACKS[attack](other.url)
+    service, name = turned(paid, stage, hostile)
+    for call, made in calls(service, paid, name, tmp_path / "clip.mp4").items():
+        hostile.sent = 0
         hostile.requests.clear()
         begun = time.monotonic()
         error = reason(made)
@@ -151,11 +133,11 @@ def test_whatever_is_answered_ends_in_a_reason_and_no_damage(
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("told", [LATE, "1e309", "-5", "nan", "Thu, 01 Jan 1970 00:00:00 GMT", "99999999999999999999"])
 def test_a_clock_in_2038_and_other_times_make_nobody_wait_for_ever(
-    stage: Stage, case: Case, hostile: Hostile, status: int, told: str
+    stage: Stage, paid: Case, hostile: Hostile, status: int, told: str
 ) -> None:
-    service, name = turned(case, stage, hostile)
+    service, name = turned(paid, stage, hostile)
     hostile.answer = Answer(status=status, body=b"{}", headers={"retry-after": told, "date": LATE})
-    for made in (lambda: service.submit(case.ask()), lambda: asyncio.run(service.poll(name))):
+    for made in (lambda: service.submit(paid.ask()), lambda: asyncio.run(service.poll(name))):
         with pytest.raises(ServiceError) as caught:
             made()
         pause = getattr(caught.value, "retry_after", None)
@@ -166,15 +148,16 @@ def clip_at(case: Case, name: str, url: str) -> dict[str, Answer]:
     """What a service answers where its clip's address is asked for; nothing where it has one of its own."""
     if case.service.name == "runway":
         task = {"id": name, "createdAt": "2038-01-19T03:14:08.000Z", "status": "SUCCEEDED", "output": [url]}
-        return {f"/v1/tasks/{name}": Answer(body=json.dumps({**task, "cost": {"credits": 1}}).encode())}
+        return {f"/v1/tasks/{name}": as_json({**task, "cost": {"credits": 1}})}
     if case.service.name == "pika":
-        return {f"/fal-ai/pika/requests/{name}": Answer(body=json.dumps({"video": {"url": url}}).encode())}
+        return {f"/fal-ai/pika/requests/{name}": as_json({"video": {"url": url}})}
     return {}
 
 
 CLIPS: dict[str, Callable[[str], Answer]] = {
     "an endless page": lambda other: Answer(kind="text/html", endless=b" " * 65_536),
-    "a clip that comes byte by byte": lambda other: Answer(kind="video/mp4", endless=b"x", pause=0.1),
+    "a clip that comes byte by byte": lambda other: Answer(kind="video/mp4", endless=b"x", pause=0.05),
+    "headers that come byte by byte": lambda other: Answer(unending=b"x", pause=0.05),
     "a playlist": lambda other: Answer(body=b"#EXTM3U\n", kind="application/vnd.apple.mpegurl"),
     "a playlist by its other name": lambda other: Answer(body=b"#EXTM3U\n", kind="audio/mpegurl"),
     "a page": lambda other: Answer(body=b"<html>", kind="text/html"),
@@ -201,9 +184,9 @@ def test_a_clip_that_is_none_is_not_kept(
     stage: Stage, hostile: Hostile, other: Hostile, tmp_path: Path, name: str, attack: str
 ) -> None:
     case = CASES[name](stage)
+    hostile.answer = CLIPS[attack](other.url)
     service, operation = turned(case, stage, hostile)
     hostile.paths = clip_at(case, operation, f"{hostile.url}/clip.mp4")
-    hostile.answer = CLIPS[attack](other.url)
     with pytest.raises((Transient, Broken)):
         service.fetch(operation, RemoteClip(1), tmp_path / "clip.mp4")
     assert list(tmp_path.iterdir()) == [] and other.requests == [] and hostile.sent < MOST_READ
@@ -215,10 +198,10 @@ NAMES = ("../../etc/passwd", "a/../b", "a?b=c", "a#b", "a b", "a\nb", "a%2f..", 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_with_path_characters_is_never_asked_for(
-    stage: Stage, case: Case, hostile: Hostile, tmp_path: Path, name: str
+    stage: Stage, paid: Case, hostile: Hostile, tmp_path: Path, name: str
 ) -> None:
-    service, _ = turned(case, stage, hostile)
-    for call, made in calls(service, case, name, tmp_path / "clip.mp4").items():
+    service, _ = turned(paid, stage, hostile)
+    for call, made in calls(service, paid, name, tmp_path / "clip.mp4").items():
         if call in ("poll", "fetch", "cancel"):
             with pytest.raises(Expired):
                 made()
@@ -239,7 +222,7 @@ def test_an_order_accepted_under_such_a_name_is_uncertain(
 ) -> None:
     case = CASES[service](stage)
     opened, _ = turned(case, stage, hostile)
-    hostile.answer = Answer(body=json.dumps(ACCEPTED[service](name)).encode())
+    hostile.answer = as_json(ACCEPTED[service](name))
     with pytest.raises(Uncertain):
         opened.submit(case.ask())
 
@@ -252,14 +235,14 @@ def test_a_clip_of_anothers_take_is_not_taken_for_this_one(stage: Stage, hostile
     }
     for service, answer in told.items():
         opened, name = turned(CASES[service](stage), stage, hostile)
-        hostile.answer = Answer(body=json.dumps(answer).encode())
+        hostile.answer = as_json(answer)
         with pytest.raises(Transient, match="something else"):
             asyncio.run(opened.poll(name))
 
 
-def test_a_refusal_is_told_in_words_that_can_be_shown(stage: Stage, case: Case, hostile: Hostile) -> None:
-    service, _ = turned(case, stage, hostile)
+def test_a_refusal_is_told_in_words_that_can_be_shown(stage: Stage, paid: Case, hostile: Hostile) -> None:
+    service, _ = turned(paid, stage, hostile)
     hostile.answer = Answer(status=400, body=odd("failed"))
     with pytest.raises(Refused) as caught:
-        service.submit(case.ask())
+        service.submit(paid.ask())
     assert not set(caught.value.message) & set(ODD) and len(caught.value.message) < 2000

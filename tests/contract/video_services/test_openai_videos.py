@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
 
-from tests.contract.video_services.cases import CASES, Stage
-from tests.contract.video_services.stage import bring, request_for, shelf
-from tests.hostile import Answer, Hostile
-from vidpipe.domain.requests import Reference, VideoRequest
+from tests.contract.video_services.cases import Stage
+from tests.contract.video_services.stage import bring, order, shelf
+from tests.hostile import VOID, Answer, Hostile, as_json
+from vidpipe.domain.requests import Reference
 from vidpipe.errors import Refused, SetupError, Transient, Uncertain
 from vidpipe.services.base import Cancellable, Findable, VideoService
 from vidpipe.services.registry import open_service
 from vidpipe.services.wire.marks import mark
 
 
-def order(**changes: Any) -> VideoRequest:
-    return request_for(**{"model": "tiny", "fps": 24, **changes})
-
-
-@pytest.fixture
-def hostile() -> Iterator[Hostile]:
-    with Hostile() as server:
-        yield server
-
-
 @pytest.fixture
 def against(stage: Stage, hostile: Hostile) -> VideoService:
     """The adapter, and a server that answers as the test says."""
-    urls = {"openai_videos": f"{hostile.url}/v1"}
-    return open_service("openai_videos", replace(stage.emulator.settings(), service_urls=urls), shelf())
+    return stage.opened("openai_videos", f"{hostile.url}/v1")
 
 
 def test_the_public_service_has_ended_and_says_so(stage: Stage) -> None:
     for host in ("api.openai.com", "eu.api.openai.com", "API.OPENAI.COM."):
-        dead = replace(stage.emulator.settings(), service_urls={"openai_videos": f"https://{host}/v1"})
         with pytest.raises(SetupError, match="ended on 2026-09-24"):
-            open_service("openai_videos", dead, shelf())
+            stage.opened("openai_videos", f"https://{host}/v1")
 
 
 @pytest.mark.parametrize(
@@ -64,10 +50,8 @@ def test_what_is_missing_or_unsafe_is_told_before_anything_is_sent(
         open_service("openai_videos", replace(stage.emulator.settings(), **changes), shelf())
 
 
-def test_a_first_frame_is_brought_to_the_clips_size(stage: Stage, tmp_path: Path) -> None:
-    Image.new("RGB", (500, 500), (220, 30, 30)).save(tmp_path / "red.png")
-    service = CASES["openai_videos"](stage).service
-    bring(service, order(first_frame=tmp_path / "red.png"), tmp_path / "clip.mp4")
+def test_a_first_frame_is_brought_to_the_clips_size(stage: Stage, red: Path, tmp_path: Path) -> None:
+    bring(stage.opened("openai_videos"), order(first_frame=red), tmp_path / "clip.mp4")
     assert (tmp_path / "clip.mp4").stat().st_size > 1000
 
 
@@ -79,18 +63,18 @@ def test_a_first_frame_is_brought_to_the_clips_size(stage: Stage, tmp_path: Path
 def test_what_the_protocol_cannot_say_is_refused_and_not_sent(stage: Stage, changes: dict[str, Any]) -> None:
     request = order(**changes)
     with pytest.raises(Refused):
-        CASES["openai_videos"](stage).service.submit(request)
+        stage.opened("openai_videos").submit(request)
     assert stage.emulator.posts(request.token) == 0
 
 
 def test_a_service_that_is_not_askable_sends_the_prompt_as_it_is(stage: Stage) -> None:
     request = order()
-    CASES["openai_deaf"](stage).service.submit(request)
+    stage.opened("openai_deaf").submit(request)
     listed = httpx.get(
         f"{stage.emulator.bases['openai_deaf']}/videos", headers={"Authorization": "Bearer rehearsal"}
     ).json()
     assert listed["data"][0]["prompt"] == request.prompt
-    assert not isinstance(CASES["openai_deaf"](stage).service, (Findable, Cancellable))
+    assert not isinstance(stage.opened("openai_deaf"), (Findable, Cancellable))
 
 
 def video(**more: Any) -> dict[str, Any]:
@@ -101,7 +85,7 @@ def video(**more: Any) -> dict[str, Any]:
 
 
 def listing(*videos: dict[str, Any], **more: Any) -> Answer:
-    return Answer(body=json.dumps({"object": "list", "data": videos, "has_more": False, **more}).encode())
+    return as_json({"object": "list", "data": videos, "has_more": False, **more})
 
 
 @pytest.mark.parametrize(
@@ -147,22 +131,10 @@ def test_a_listing_that_cannot_tell_is_never_taken_for_a_no(
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(body=b""),
-        Answer(body=b"no json"),
-        Answer(body=b"<html>", kind="text/html"),
-        Answer(body=b'{"id": 3}'),
-        Answer(body=b'{"id": "../../x"}'),
-        Answer(body=b"[]"),
-        Answer(body=b"[" * 10_000),
-        Answer(body=b'{"id": "video_1", "prompt": "' + b"x" * 3_000_000 + b'"}'),
-        Answer(body=b"\x1f\x8b", headers={"content-encoding": "gzip"}),
-        Answer(status=307, headers={"location": "/v1/elsewhere"}),
-        Answer(status=408),
-        Answer(status=409),
-        Answer(status=504),
+        *VOID, as_json({"id": 3}), as_json({"id": "../../x"}), as_json({"id": "video_1", "prompt": "x" * 3_000_000}),
         Answer(status=200, body=b'{"id": "video_1"', length=1000),
     ],
-)
+)  # fmt: skip
 def test_an_answer_that_says_nothing_leaves_a_submit_uncertain(
     hostile: Hostile, against: VideoService, answer: Answer
 ) -> None:
@@ -199,6 +171,6 @@ def test_a_clip_that_is_none_is_not_kept(hostile: Hostile, against: VideoService
 def test_a_poll_that_tells_nothing_is_asked_again(
     hostile: Hostile, against: VideoService, body: dict[str, Any]
 ) -> None:
-    hostile.answer = Answer(body=json.dumps(body).encode())
+    hostile.answer = as_json(body)
     with pytest.raises(Transient):
         asyncio.run(against.poll("video_1"))

@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from tests.contract.video_services.cases import LASTING, Stage
-from tests.contract.video_services.stage import bring, delivered, request_for, shelf
-from tests.hostile import Answer, Hostile
+from tests.contract.video_services.stage import bring, delivered, order
+from tests.hostile import VOID, Answer, Hostile, as_json
 from tests.waiting import until
-from vidpipe.domain.requests import Delivered, Pending, Reference, RemoteClip, VideoRequest
+from vidpipe.domain.requests import Delivered, Pending, Reference, RemoteClip
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
 from vidpipe.services.base import Cancellable, Findable, VideoService
-from vidpipe.services.registry import open_service
 
 TASK = "17f20503-6c24-4c16-946b-35dbbce2af2f"
 
 
-def order(**changes: Any) -> VideoRequest:
-    return request_for(**{"model": "tiny", "fps": 24, **changes})
-
-
 @pytest.fixture
 def runway(stage: Stage) -> VideoService:
-    return open_service("runway", stage.emulator.settings(), shelf())
-
-
-@pytest.fixture
-def hostile() -> Iterator[Hostile]:
-    with Hostile() as server:
-        yield server
+    return stage.opened("runway")
 
 
 @pytest.fixture
 def against(stage: Stage, hostile: Hostile) -> VideoService:
     """The adapter, and a server that answers as the test says."""
-    settings = replace(stage.emulator.settings(), service_urls={"runway": hostile.url})
-    return open_service("runway", settings, shelf())
-
-
-def picture(path: Path, size: tuple[int, int] = (500, 500)) -> Path:
-    Image.new("RGB", size, (220, 30, 30)).save(path)
-    return path
+    return stage.opened("runway", hostile.url)
 
 
 def test_nothing_can_be_asked_of_a_lost_order_and_tasks_can_be_stopped(runway: VideoService) -> None:
@@ -57,18 +37,16 @@ def test_nothing_can_be_asked_of_a_lost_order_and_tasks_can_be_stopped(runway: V
 
 
 def test_frames_are_sent_in_their_positions_and_brought_to_the_clips_size(
-    stage: Stage, runway: VideoService, tmp_path: Path
+    stage: Stage, runway: VideoService, red: Path, tmp_path: Path
 ) -> None:
-    frame = picture(tmp_path / "red.png")
-    request = order(first_frame=frame, last_frame=frame, negative_prompt="boats")
+    request = order(first_frame=red, last_frame=red, negative_prompt="boats")
     bring(runway, request, tmp_path / "clip.mp4")
     post = stage.emulator.ask("posts", token=request.token)["posts"][0]
     assert post["endpoint"] == "image_to_video" and (tmp_path / "clip.mp4").stat().st_size > 1000
 
 
-def test_a_model_is_sent_only_what_it_knows(runway: VideoService, tmp_path: Path) -> None:
-    frame = picture(tmp_path / "red.png")
-    bring(runway, order(model="plain", first_frame=frame, negative_prompt="boats"), tmp_path / "clip.mp4")
+def test_a_model_is_sent_only_what_it_knows(runway: VideoService, red: Path, tmp_path: Path) -> None:
+    bring(runway, order(model="plain", first_frame=red, negative_prompt="boats"), tmp_path / "clip.mp4")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +101,7 @@ def test_a_running_task_is_left_to_deliver_because_it_is_charged_anyway(stage: S
 
 def task(**more: Any) -> Answer:
     told = {"id": TASK, "createdAt": "2026-11-21T10:00:00.000Z", "status": "FAILED", "failure": "no", **more}
-    return Answer(body=json.dumps(told).encode())
+    return as_json(told)
 
 
 CODES: list[tuple[str | None, type[ServiceError], str]] = [
@@ -174,12 +152,8 @@ def test_a_task_that_began_while_it_was_stopped_was_not_stopped_for_nothing(
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(body=b""), Answer(body=b"no json"), Answer(body=b'{"id": 3}'), Answer(body=b'{"id": "../../x"}'),
-        Answer(body=b"[]"), Answer(body=b"[" * 10_000), Answer(body=b'{"id": "a", "x": "' + b"x" * 3_000_000 + b'"}'),
-        Answer(body=b"\x1f\x8b", headers={"content-encoding": "gzip"}),
-        Answer(status=307, headers={"location": "/v1/elsewhere"}), Answer(status=408), Answer(status=409),
-        Answer(status=500, headers={"x-should-retry": "true"}), Answer(status=504),
-        Answer(body=b'{"id": "a"', length=1000),
+        *VOID, as_json({"id": 3}), as_json({"id": "../../x"}), as_json({"id": "a", "x": "x" * 3_000_000}),
+        Answer(status=500, headers={"x-should-retry": "true"}),
     ],
 )  # fmt: skip
 def test_an_answer_that_says_nothing_leaves_a_submit_uncertain(

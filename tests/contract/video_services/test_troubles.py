@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import av
 import pytest
 
-from tests.contract.video_services.cases import CASES, PAID, Case, Stage
+from tests.contract.video_services.cases import Case, Stage
 from tests.contract.video_services.stage import bring, delivered, outcome, shelf
 from tests.emulated import PRICE
 from tests.waiting import until
@@ -18,12 +17,6 @@ from vidpipe.domain.requests import Pending
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
 from vidpipe.services.base import Findable, VideoService
 from vidpipe.services.registry import open_service
-
-
-@pytest.fixture(params=PAID)
-def case(request: pytest.FixtureRequest, stage: Stage) -> Case:
-    return CASES[request.param](stage)
-
 
 # fault, what it means, how many operations were bought
 SUBMITS: list[tuple[str, type[ServiceError], int]] = [
@@ -48,45 +41,45 @@ SUBMITS: list[tuple[str, type[ServiceError], int]] = [
 
 @pytest.mark.parametrize(("fault", "error", "bought"), SUBMITS, ids=[fault for fault, _, _ in SUBMITS])
 def test_a_submit_posts_once_and_says_what_became_of_it(
-    stage: Stage, case: Case, fault: str, error: type[ServiceError], bought: int
+    stage: Stage, paid: Case, fault: str, error: type[ServiceError], bought: int
 ) -> None:
     stage.emulator.play(f"rules: [{{fault: {fault}}}]")
-    request = case.ask()
-    if fault in case.refuses_later:
-        caught_later = outcome(case.service, case.service.submit(request).name)
+    request = paid.ask()
+    if fault in paid.refuses_later:
+        caught_later = outcome(paid.service, paid.service.submit(request).name)
         assert isinstance(caught_later, Refused) and caught_later.kind == ("policy" if fault == "policy" else "invalid")
         assert [row for row in stage.emulator.bill(request.token) if row["given_back"] is None] == []
         return
     with pytest.raises(error) as caught:
-        case.service.submit(request)
+        paid.service.submit(request)
     assert stage.emulator.posts(request.token) == 1
     assert len({row["operation"] for row in stage.emulator.bill(request.token)}) == bought
     if isinstance(caught.value, Transient):
         assert caught.value.retry_after == (2 if "retry_after" in fault else None)
     if isinstance(caught.value, Refused):
         assert caught.value.kind == ("policy" if fault == "policy" else "invalid")
-    if isinstance(search := case.service, Findable):
+    if isinstance(search := paid.service, Findable):
         stage.emulator.play("rules: []")
-        case.service.submit(case.ask())  # the listing shows that marks come back
+        paid.service.submit(paid.ask())  # the listing shows that marks come back
         assert not bought or until(
-            lambda: search.find(request.token), seconds=15 if case.found_when_done else 0, what="it"
+            lambda: search.find(request.token), seconds=15 if paid.found_when_done else 0, what="it"
         )
         assert bought or search.find(request.token) is None
 
 
-def test_503_without_a_time_to_come_back_is_what_the_adapter_says(stage: Stage, case: Case) -> None:
+def test_503_without_a_time_to_come_back_is_what_the_adapter_says(stage: Stage, paid: Case) -> None:
     stage.emulator.play("rules: [{fault: '503'}]")
-    request = case.ask()
-    with pytest.raises(case.bare_503):
-        case.service.submit(request)
+    request = paid.ask()
+    with pytest.raises(paid.bare_503):
+        paid.service.submit(request)
     assert stage.emulator.posts(request.token) == 1
 
 
-def test_a_wrong_key_buys_nothing_and_is_not_told(stage: Stage, case: Case) -> None:
+def test_a_wrong_key_buys_nothing_and_is_not_told(stage: Stage, paid: Case) -> None:
     secret = "sk-real-looking-1234567890"
     wrong = dict.fromkeys(stage.emulator.settings().keys, secret)
-    service = open_service(case.service.name, stage.emulator.settings(**wrong), shelf())
-    request = case.ask()
+    service = open_service(paid.service.name, stage.emulator.settings(**wrong), shelf())
+    request = paid.ask()
     with pytest.raises(Unavailable) as caught:
         service.submit(request)
     assert secret not in repr(caught.value) and secret not in repr(stage.emulator.settings(**wrong))
@@ -97,10 +90,10 @@ def test_a_wrong_key_buys_nothing_and_is_not_told(stage: Stage, case: Case) -> N
     ("fault", "error"),
     [("fail", Broken), ("filtered", Refused), ("vanish", Expired)],
 )
-def test_an_operation_that_ends_badly_says_how(stage: Stage, case: Case, fault: str, error: type[ServiceError]) -> None:
+def test_an_operation_that_ends_badly_says_how(stage: Stage, paid: Case, fault: str, error: type[ServiceError]) -> None:
     stage.emulator.play(f"rules: [{{fault: {fault}}}]")
-    request = case.ask()
-    caught = outcome(case.service, case.service.submit(request).name)
+    request = paid.ask()
+    caught = outcome(paid.service, paid.service.submit(request).name)
     assert type(caught) is error
     if isinstance(caught, Refused):
         assert caught.kind == "policy"
@@ -109,27 +102,27 @@ def test_an_operation_that_ends_badly_says_how(stage: Stage, case: Case, fault: 
 
 
 @pytest.mark.parametrize("fault", ["poll-429", "poll-503"])
-def test_a_poll_that_fails_is_asked_again(stage: Stage, case: Case, fault: str) -> None:
+def test_a_poll_that_fails_is_asked_again(stage: Stage, paid: Case, fault: str) -> None:
     stage.emulator.play(f"rules: [{{fault: {fault}}}]")
-    name = case.service.submit(case.ask()).name
+    name = paid.service.submit(paid.ask()).name
     with pytest.raises(Transient):
-        asyncio.run(case.service.poll(name))
-    assert delivered_in_the_end(case.service, name)
+        asyncio.run(paid.service.poll(name))
+    assert delivered_in_the_end(paid.service, name)
 
 
 def delivered_in_the_end(service: VideoService, name: str) -> bool:
     return len(delivered(service, name).clips) == 1
 
 
-def test_progress_that_goes_back_disturbs_nobody(stage: Stage, case: Case) -> None:
-    if not case.progresses:
+def test_progress_that_goes_back_disturbs_nobody(stage: Stage, paid: Case) -> None:
+    if not paid.progresses:
         pytest.skip("its protocol tells of no progress")
     stage.emulator.play("rules: [{fault: progress-back}, {fault: latency, seconds: 1}]")
-    name = case.service.submit(case.ask()).name
+    name = paid.service.submit(paid.ask()).name
     told: list[float] = []
 
     def over() -> bool:
-        answer = asyncio.run(case.service.poll(name))
+        answer = asyncio.run(paid.service.poll(name))
         if isinstance(answer, Pending) and answer.progress is not None:
             told.append(answer.progress)
         return not isinstance(answer, Pending)
@@ -138,36 +131,36 @@ def test_progress_that_goes_back_disturbs_nobody(stage: Stage, case: Case) -> No
     assert any(later < one for one, later in pairwise(told))
 
 
-def test_late_success_is_a_success(stage: Stage, case: Case) -> None:
+def test_late_success_is_a_success(stage: Stage, paid: Case) -> None:
     stage.emulator.play("rules: [{fault: late, seconds: 1}]")
-    assert delivered_in_the_end(case.service, case.service.submit(case.ask()).name)
+    assert delivered_in_the_end(paid.service, paid.service.submit(paid.ask()).name)
 
 
-def test_a_link_that_has_expired_is_expired(stage: Stage, case: Case, tmp_path: Path) -> None:
+def test_a_link_that_has_expired_is_expired(stage: Stage, paid: Case, tmp_path: Path) -> None:
     stage.emulator.play("rules: [{fault: expired}]")
-    name = case.service.submit(case.ask()).name
-    clip = delivered(case.service, name).clips[0]
+    name = paid.service.submit(paid.ask()).name
+    clip = delivered(paid.service, name).clips[0]
     with pytest.raises(Expired):
-        case.service.fetch(name, clip, tmp_path / "clip.mp4")
+        paid.service.fetch(name, clip, tmp_path / "clip.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_download_that_breaks_off_leaves_nothing_and_is_made_again(stage: Stage, case: Case, tmp_path: Path) -> None:
+def test_a_download_that_breaks_off_leaves_nothing_and_is_made_again(stage: Stage, paid: Case, tmp_path: Path) -> None:
     stage.emulator.play("rules: [{fault: cut-off}]")
-    name = case.service.submit(case.ask()).name
-    clip = delivered(case.service, name).clips[0]
+    name = paid.service.submit(paid.ask()).name
+    clip = delivered(paid.service, name).clips[0]
     with pytest.raises(Transient):
-        case.service.fetch(name, clip, tmp_path / "clip.mp4")
+        paid.service.fetch(name, clip, tmp_path / "clip.mp4")
     assert list(tmp_path.iterdir()) == []
-    case.service.fetch(name, clip, tmp_path / "clip.mp4")
+    paid.service.fetch(name, clip, tmp_path / "clip.mp4")
     assert (tmp_path / "clip.mp4").stat().st_size > 1000
 
 
-def test_spoiled_clips_are_spoiled_and_billed(stage: Stage, case: Case, tmp_path: Path) -> None:
+def test_spoiled_clips_are_spoiled_and_billed(stage: Stage, paid: Case, tmp_path: Path) -> None:
     def brightness(fault: str) -> tuple[int, float]:
         stage.emulator.play(f"rules: [{{fault: {fault}}}]" if fault else "rules: []")
-        request = case.ask()
-        bring(case.service, request, tmp_path / f"{fault}.mp4")
+        request = paid.ask()
+        bring(paid.service, request, tmp_path / f"{fault}.mp4")
         assert [row["amount"] for row in stage.emulator.bill(request.token)] == [f"{float(PRICE):.6f}"]
         with av.open(str(tmp_path / f"{fault}.mp4")) as container:
             frames = [frame.to_ndarray(format="gray").mean() for frame in container.decode(video=0)]
@@ -178,10 +171,9 @@ def test_spoiled_clips_are_spoiled_and_billed(stage: Stage, case: Case, tmp_path
     assert brightness("black")[1] < 20 < bright
 
 
-def test_nobody_there_is_nothing_bought(stage: Stage, case: Case, tmp_path: Path) -> None:
-    away = dict.fromkeys(stage.emulator.bases, "http://127.0.0.1:9/v1")  # discard: nobody listens
-    service = open_service(case.service.name, replace(stage.emulator.settings(), service_urls=away), shelf())
-    name = case.service.submit(case.ask()).name
-    for call in (lambda: service.submit(case.ask()), lambda: asyncio.run(service.poll(name))):
+def test_nobody_there_is_nothing_bought(stage: Stage, paid: Case, tmp_path: Path) -> None:
+    service = stage.opened(paid.service.name, "http://127.0.0.1:9/v1")  # discard: nobody listens
+    name = paid.service.submit(paid.ask()).name
+    for call in (lambda: service.submit(paid.ask()), lambda: asyncio.run(service.poll(name))):
         with pytest.raises(Unavailable):
             call()

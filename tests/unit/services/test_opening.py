@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +51,31 @@ def test_an_option_goes_before_the_settings_address(tmp_path: Path) -> None:
     found = opening(tmp_path, {"options": {"url": "https://a/v1/"}})
     told = replace(found, settings=replace(found.settings, service_urls={"mine": "https://b"}))
     assert told.url == "https://a/v1" and replace(told, entry={}).url == "https://b"
+
+
+def test_in_a_rehearsal_no_option_leads_past_the_emulator(tmp_path: Path) -> None:
+    found = opening(tmp_path, {"options": {"url": "https://a/v1/", "storage_url": "https://b/"}})
+    settings = replace(found.settings, service_urls={"mine": "http://127.0.0.1:9/mine/"})
+    real = replace(found, settings=settings)
+    assert (real.url, real.at("storage_url"), real.at("listing")) == ("https://a/v1", "https://b", "")
+    rehearsed = replace(found, settings=replace(settings, rehearsing=True))
+    assert (rehearsed.url, rehearsed.at("storage_url")) == ("http://127.0.0.1:9/mine", "")
+
+
+SETTLING = """
+import sys
+from vidpipe.settings import REHEARSAL, load
+for found in (load({"VIDPIPE_HOME": sys.argv[1]}), load({"VIDPIPE_HOME": sys.argv[1], REHEARSAL: "1"})):
+    models = [model for entry in found.services.values() for model in entry["models"].values()]
+    print(max(model.get("settling_seconds", 0) for model in models), 2 * found.timing.call_timeout)
+"""
+
+
+def test_in_a_rehearsal_no_lost_order_is_waited_for_much_longer_than_a_call_may_take(tmp_path: Path) -> None:
+    # In a process of its own: who has rehearsed cannot leave this machine any more.
+    said = subprocess.run([sys.executable, "-c", SETTLING, str(tmp_path)], capture_output=True, text=True, check=True)
+    real, rehearsed = ([float(figure) for figure in line.split()] for line in said.stdout.splitlines())
+    assert real[0] > real[1] and rehearsed[0] == rehearsed[1]
 
 
 @pytest.mark.parametrize("options", [{"ulr": "x"}, {"url": 3}, {"askable": "no"}, {"askable": 1}])

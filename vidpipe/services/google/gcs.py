@@ -19,9 +19,8 @@ import httpx
 
 from vidpipe.errors import Broken, ServiceError, SetupError, Transient, Unavailable
 from vidpipe.services.google.gcloud import Login
-from vidpipe.services.wire import answers
-from vidpipe.services.wire.asking import CONNECT
-from vidpipe.services.wire.fetching import NOT_THERE, Source, trusted
+from vidpipe.services.wire import answers, calling
+from vidpipe.services.wire.fetching import NOT_THERE, Source
 
 MOST_PAGES = 20
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")  # Cloud Storage, Bucket naming requirements
@@ -75,7 +74,7 @@ class Store:
     base: str  # https://storage.googleapis.com
     home: Folder
     login: Login
-    timeout: float  # seconds without a byte
+    timeout: float  # seconds for a listing, and without a byte of a file
 
     def listed(self, found: Folder) -> tuple[list[Stored], float]:
         """The clips in a folder by name, and what time it is at the service; raises Transient where it cannot tell."""
@@ -104,18 +103,15 @@ class Store:
         return f"{self.base}/storage/v1/b/{quote(bucket, safe='')}/o"
 
     def _asked(self, bucket: str, query: dict[str, str]) -> answers.Answer:
-        patience = httpx.Timeout(self.timeout, connect=min(CONNECT, self.timeout))
-        headers = {"accept-encoding": "identity", **self.login.headers()}
+        headers = self.login.headers()
         try:
-            with (
-                httpx.Client(verify=trusted(), timeout=patience, trust_env=False) as client,
-                client.stream("GET", self._objects(bucket), params=query, headers=headers) as stream,
-            ):
-                answer = answers.read(stream)
+            with calling.client(httpx, self.timeout) as client:
+                found = client.get(self._objects(bucket), params=query, headers=headers)
         except NOT_THERE as error:
             raise Unavailable(f"{self.name}: Cloud Storage cannot be reached: {error}") from error
         except httpx.HTTPError as error:
             raise Transient(f"{self.name}: Cloud Storage broke off a listing: {type(error).__name__}") from error
+        answer = answers.Answer(found.status_code, found.headers, found.content)
         if answer.status != 200:
             raise self._unlisted(bucket, answer)
         return answer

@@ -38,7 +38,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import ClientConnectorError, ClientError, ConnectionTimeoutError
 from google.genai import _interactions as gi
 
 from vidpipe.domain.capabilities import aspect
@@ -46,7 +45,7 @@ from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, Vi
 from vidpipe.errors import Broken, Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
 from vidpipe.services.google import gemini_api
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.wire.answers import Answer, read_async
+from vidpipe.services.wire.answers import unread
 from vidpipe.services.wire.asking import Line
 from vidpipe.services.wire.fetching import Source, save, whole_file
 from vidpipe.services.wire.pictures import fitted, lean
@@ -128,19 +127,10 @@ class GeminiService:
 
     async def poll(self, operation: str) -> Pending | Delivered:
         """Ask once, by the wave's own connections: 0.2 ms of a core each, 50 at once; 6 with the SDK's async client."""
-        path = f"{self._path}/{_checked(operation)}"
-        try:
-            async with (
-                self._line.session() as session,
-                session.get(path, headers=self._headers, allow_redirects=False) as stream,
-            ):
-                answer = await read_async(stream)
-        except (ClientConnectorError, ConnectionTimeoutError) as error:
-            raise self._away(error) from error
-        except (ClientError, TimeoutError) as error:
-            raise Transient(f"{self.name} did not answer a poll: {type(error).__name__} {error}") from error
+        answer = await self._line.get(f"{self._path}/{_checked(operation)}", headers=self._headers, of=self.name)
         if answer.status != 200:
-            raise self._unread(answer, operation)
+            message = f"{self.name}, {operation}: {answer.message} (status {answer.status})"
+            raise unread(message, answer.status, answer.retry_after, account=(401, 402, 403))
         if answer.cut:  # only a video makes an interaction so long
             return Delivered((RemoteClip(1, {"inline": True}),))
         return self._status(operation, answer.found)
@@ -148,14 +138,6 @@ class GeminiService:
     def connection(self) -> AbstractAsyncContextManager[None]:
         """See base.Connected."""
         return self._line.held()
-
-    def _unread(self, answer: Answer, operation: str) -> ServiceError:
-        message = f"{self.name}, {operation}: {answer.message} (status {answer.status})"
-        if answer.status in (404, 410):
-            return Expired(message)
-        if answer.status in (401, 402, 403):
-            return Unavailable(message)
-        return Transient(message, retry_after=answer.retry_after)
 
     def _status(self, operation: str, found: dict[str, Any]) -> Pending | Delivered:
         state = found.get("status")

@@ -31,9 +31,9 @@ from google.genai import errors
 from google.genai.types import HttpOptions, HttpRetryOptions
 
 from vidpipe.domain.side_requests import Usage
-from vidpipe.errors import Refused, ServiceError, Transient, Unavailable, Uncertain
-from vidpipe.services.wire import sdk
-from vidpipe.services.wire.answers import ANSWER_LIMIT, retry_after
+from vidpipe.errors import Refused, ServiceError, Unavailable, Uncertain
+from vidpipe.services.wire import calling
+from vidpipe.services.wire.answers import ANSWER_LIMIT, retry_after, unsold
 
 HOST = "https://generativelanguage.googleapis.com"  # google/genai/_api_client.py
 VERSION = "v1"  # GOOGLE_AI_API_DEFAULT_VERSION there; given, or else the SDK reads one from the environment
@@ -47,6 +47,7 @@ BLOCKED = frozenset(
 ACCOUNT = (401, 402, 403, 429)
 INVALID = (400, 404, 405, 413, 415, 416, 422, 501)
 KEY_INVALID = "api_key_invalid"  # [G]: the reason of the ErrorInfo that comes with 400 INVALID_ARGUMENT
+NOT_SENT = calling.not_sent(httpx2)
 # What an SDK that was given something else than it expects raises.
 ANSWERED_BADLY = (
     httpx2.HTTPError, ValueError, RecursionError, TypeError, AttributeError, LookupError,
@@ -65,7 +66,7 @@ def client(url: str, key: str, *, timeout: float, tries: int, limit: int = ANSWE
         api_key=key,
         http_options=HttpOptions(
             base_url=url, api_version=VERSION, timeout=int(timeout * 1000),
-            retry_options=HttpRetryOptions(attempts=tries), httpx_client=sdk.client(timeout, limit=limit),
+            retry_options=HttpRetryOptions(attempts=tries), httpx_client=calling.client(httpx2, timeout, most=limit),
         ),
     )  # fmt: skip
 
@@ -75,13 +76,9 @@ def placed(name: str, status: int, code: str, words: str, pause: float | None) -
     message = f"{name}: {words} (status {status})"
     if code in BLOCKED and 400 <= status < 500:
         return Refused(message, kind="policy")
-    if status in ACCOUNT or code in ("failed_precondition", KEY_INVALID):
+    if code in ("failed_precondition", KEY_INVALID):
         return Unavailable(message, retry_after=pause)
-    if status in INVALID:
-        return Refused(message)
-    if status == 503 and pause is not None:
-        return Transient(message, retry_after=pause)
-    return Uncertain(message)
+    return unsold(message, status, pause, invalid=INVALID, account=ACCOUNT)
 
 
 def told(body: Any) -> tuple[str, str, float | None]:
@@ -116,7 +113,7 @@ def short(text: Any) -> str:
 
 def not_sent(error: BaseException) -> bool:
     """Whether nothing was sent: no connection was made, or none was free (the SDK may have wrapped it)."""
-    return isinstance(error, sdk.NOT_SENT) or isinstance(error.__cause__, sdk.NOT_SENT)
+    return isinstance(error, NOT_SENT) or isinstance(error.__cause__, NOT_SENT)
 
 
 def video_of(found: dict[str, Any]) -> dict[str, Any] | None:

@@ -28,14 +28,14 @@ from google.genai.errors import APIError
 
 from vidpipe.domain.requests import Accepted, Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.errors import Broken, Expired, Refused, SetupError, Transient, Unavailable, Uncertain
-from vidpipe.services.google import gcs, veo_answers, vertex
+from vidpipe.services.google import gcs, gemini_api, veo_answers, vertex
 from vidpipe.services.google.gcloud import Login, login
 from vidpipe.services.google.inline import Cut, unpacked
 from vidpipe.services.google.veo_asked import asked
 from vidpipe.services.opening import Opening, address
-from vidpipe.services.wire import answers, sdk
-from vidpipe.services.wire.asking import CONNECT, Line
-from vidpipe.services.wire.fetching import NOT_THERE, save, steady, trusted, whole_file
+from vidpipe.services.wire import answers, calling
+from vidpipe.services.wire.asking import Line
+from vidpipe.services.wire.fetching import NOT_THERE, save, steady, whole_file
 
 INSIDE = "bytesBase64Encoded"  # the key of a clip that comes inside an answer
 NAME = re.compile(
@@ -70,7 +70,7 @@ class BareService:
             name = self._buyer.models.generate_videos(model=request.model, source=source, config=config).name
         except APIError as error:
             raise vertex.failure(self.name, error) from error
-        except (*sdk.NOT_SENT, GoogleAuthError) as error:
+        except (*gemini_api.NOT_SENT, GoogleAuthError) as error:
             raise self._away(error) from error
         except httpx2.HTTPError as error:
             raise Uncertain(f"{self.name} did not answer a submit: {type(error).__name__} {error}") from error
@@ -119,11 +119,8 @@ class BareService:
         if answer.status == 200:
             return veo_answers.told(self.name, operation, answer.found)
         message = f"{self.name}: {veo_answers.in_words(answer.message)} (status {answer.status})"
-        if answer.status in (404, 410):  # NOT_FOUND (google/rpc/code.proto); outputs are kept for two days
-            raise Expired(message)
-        if answer.status in (401, 403):
-            raise Unavailable(message)
-        raise Transient(message, retry_after=answer.retry_after)
+        # 404 is NOT_FOUND (google/rpc/code.proto): outputs are kept for two days.
+        raise answers.unread(message, answer.status, answer.retry_after)
 
     def fetch(self, operation: str, clip: RemoteClip, dest: Path) -> None:
         """See base.VideoService: the answer again, of which one clip is written to its file as it comes."""
@@ -133,13 +130,12 @@ class BareService:
             raise Unavailable(f"{self.name}: clip {clip.number} lies in a bucket, and the option `bucket` is not set")
         if not isinstance(wanted, int):
             raise Broken(f"{self.name} gave no place for clip {clip.number}")
-        patience = httpx.Timeout(self._timeout, connect=min(CONNECT, self._timeout))
-        headers = {"accept-encoding": "identity", **self._login.headers()}
+        headers = self._login.headers()
         url = f"{self._url}/{vertex.VERSION}{path}"
         try:
             with (
                 whole_file(dest) as part,
-                httpx.Client(verify=trusted(), timeout=patience, trust_env=False) as client,
+                calling.client(httpx, self._timeout, most=None) as client,
                 client.stream("POST", url, json=body, headers=headers) as stream,
             ):
                 if stream.status_code != 200:
@@ -221,7 +217,7 @@ def open_service(opening: Opening) -> BareService:
         raise SetupError(f"the service {opening.name} has a location or a project that cannot be one.")
     place = "" if location == "global" else f"{location}-"
     url = address(opening.name, opening.url or f"https://{place}aiplatform.googleapis.com")
-    base = address(opening.name, options.get("storage_url") or (url if _abroad(url) else STORAGE))
+    base = address(opening.name, opening.at("storage_url") or (url if _abroad(url) else STORAGE))
     file, abroad = options.get("service_account", ""), _abroad(url) or _abroad(base)
     who = login(opening.name, token=opening.spare_key(), service_account_file=file, abroad=abroad)
     timing = opening.settings.timing

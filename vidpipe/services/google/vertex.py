@@ -26,16 +26,13 @@ from google.genai.client import DebugConfig
 from google.genai.errors import APIError
 from google.genai.types import HttpOptions, HttpRetryOptions
 
-from vidpipe.errors import Refused, ServiceError, Transient, Unavailable, Uncertain
+from vidpipe.errors import Refused, ServiceError, Unavailable
 from vidpipe.services.google import gemini_api, veo_answers
 from vidpipe.services.google.gcloud import Login
-from vidpipe.services.wire import sdk
-from vidpipe.services.wire.answers import retry_after
-from vidpipe.services.wire.asking import CONNECT
-from vidpipe.services.wire.fetching import trusted
+from vidpipe.services.wire import calling
+from vidpipe.services.wire.answers import retry_after, unsold
 
 VERSION = "v1beta1"
-ACCOUNT = (401, 403, 429)
 INVALID = (400, 404, 405, 413, 501)
 
 
@@ -51,16 +48,15 @@ def client(url: str, who: Login, project: str, location: str, *, timeout: float)
         """Nothing goes to another host than the configured one, whatever GOOGLE_API_USE_MTLS_ENDPOINT says."""
         if (request.url.scheme, request.url.netloc.decode()) != (base.scheme, base.netloc):
             raise httpx2.ConnectError(f"the SDK would ask {request.url.host}, which is not configured", request=request)
-        request.extensions["timeout"]["connect"] = min(CONNECT, timeout)  # the SDK has one figure for all phases
 
-    http = sdk.client(timeout)
-    http.event_hooks = {"request": [stays]}
+    http = calling.client(httpx2, timeout)
+    http.event_hooks["request"].append(stays)
     return genai.Client(
         vertexai=True, project=project, location=location, credentials=who,
         debug_config=DebugConfig(client_mode="", replays_directory="", replay_id=""),
         http_options=HttpOptions(
             base_url=url, api_version=VERSION, timeout=int(timeout * 1000), httpx_client=http,
-            client_args={"verify": trusted()}, async_client_args={"verify": trusted()},
+            client_args={"verify": calling.trusted()}, async_client_args={"verify": calling.trusted()},
             retry_options=HttpRetryOptions(attempts=1),
         ),
     )  # fmt: skip
@@ -75,10 +71,6 @@ def failure(name: str, error: APIError) -> ServiceError:
     message = f"{name}: {veo_answers.in_words(words)} (status {status})"
     if status == 400 and veo_answers.is_policy(words):
         return Refused(message, kind="policy")
-    if status in ACCOUNT or (status == 400 and code == "failed_precondition"):
+    if status == 400 and code == "failed_precondition":
         return Unavailable(message, retry_after=pause)
-    if status in INVALID:
-        return Refused(message)
-    if status == 503 and pause is not None:
-        return Transient(message, retry_after=pause)
-    return Uncertain(message)
+    return unsold(message, status, pause, invalid=INVALID)

@@ -1,21 +1,25 @@
-"""Short answers of services: read to a limit, and what is told in them."""
+"""Short answers of services: read to a limit, what is told in them, and what they mean where they are a no."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import httpx
 
+from vidpipe.errors import Expired, Refused, ServiceError, Transient, Unavailable, Uncertain
+
 ANSWER_LIMIT = 1024 * 1024  # bytes of a JSON answer
 LONGEST_PAUSE = 3600.0  # seconds that Retry-After may ask for
+INVALID = (400, 404, 405, 413, 415, 422)  # the request itself is not taken (RFC 9110, 15.5)
+ACCOUNT = (401, 403, 429)  # nothing is wrong with it: the key, what it may do, how much of it
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,33 @@ class Answer:
     def _error(self) -> dict[str, Any]:
         error = self.found.get("error")
         return error if isinstance(error, dict) else {}
+
+
+def unsold(
+    message: str, status: int, pause: float | None, *, kind: Literal["policy", "invalid"] = "invalid",
+    invalid: Collection[int] = INVALID, account: Collection[int] = ACCOUNT,
+) -> ServiceError:  # fmt: skip
+    """What an answer that brings no operation means for the purchase, as its status says; `pause` in seconds.
+
+    503 with a time to come back: not handled now, and the server says when it will be (RFC 9110, 15.6.4). Nothing else
+    says that nothing was begun. Each adapter's own table says what its vendor promises beyond that.
+    """
+    if status in account:
+        return Unavailable(message, retry_after=pause)
+    if status in invalid:
+        return Refused(message, kind=kind)
+    if status == 503 and pause is not None:
+        return Transient(message, retry_after=pause)
+    return Uncertain(message)
+
+
+def unread(message: str, status: int, pause: float | None, *, account: Collection[int] = (401, 403)) -> ServiceError:
+    """What an answer means that does not tell what was asked; `pause` in seconds."""
+    if status in (404, 410):
+        return Expired(message)
+    if status in account:
+        return Unavailable(message)
+    return Transient(message, retry_after=pause)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

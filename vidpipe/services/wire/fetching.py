@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import os
 import secrets
-import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
 from vidpipe.errors import Broken, Expired, Transient, Unavailable
+from vidpipe.services.wire import calling
 from vidpipe.services.wire.answers import retry_after
-from vidpipe.services.wire.asking import CONNECT
 
 CLIP_LIMIT = 2 * 1024**3  # bytes of a clip
 PIECE = 256 * 1024  # bytes
 SLOWEST = 16 * 1024  # bytes a second
-NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)  # nothing was sent
+NOT_THERE = calling.not_sent(httpx)
 VIDEO = ("video/mp4", "application/octet-stream", "application/binary", "binary/octet-stream")
 
 
@@ -93,12 +91,8 @@ class Source:
     def download(self, url: str, dest: Path) -> None:
         """Fetch `url` into `dest`; raises Transient, Expired or Broken."""
         self._checked(url)
-        patience = httpx.Timeout(self.timeout, connect=min(CONNECT, self.timeout))
         try:
-            with (
-                whole_file(dest) as part,
-                httpx.Client(verify=trusted(), timeout=patience, trust_env=False) as client,
-            ):
+            with whole_file(dest) as part, calling.client(httpx, self.timeout, most=None) as client:
                 self._bring(client, url, part, onward=self.onward)
         except NOT_THERE as error:
             raise Unavailable(f"{self.name} cannot be reached: {error}") from error
@@ -108,8 +102,7 @@ class Source:
             raise Transient(f"{self.name} broke off a download: {type(error).__name__} {error}") from error
 
     def _bring(self, client: httpx.Client, url: str, part: Path, *, onward: bool) -> None:
-        headers = {"accept-encoding": "identity", **(self.headers if self._checked(url) else {})}
-        with client.stream("GET", url, headers=headers) as answer:
+        with client.stream("GET", url, headers=self.headers if self._checked(url) else {}) as answer:
             target = answer.headers.get("location", "") if 300 <= answer.status_code < 400 else ""
             if not (onward and target):
                 self._placed(answer)
@@ -161,9 +154,3 @@ class Source:
 
     def _own(self, answer: httpx.Response) -> bool:
         return answer.url.host == urlsplit(self.base).hostname
-
-
-@cache
-def trusted() -> ssl.SSLContext:
-    """The certificates that are trusted, read once a process (20 ms)."""
-    return httpx.create_ssl_context()
