@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from tasks.results import backend_url
 from tasks.transport import keep_clients
 from vidpipe import logs
 from vidpipe.settings import Settings, config_file, load, read_yaml
@@ -15,7 +16,7 @@ from vidpipe.settings import Settings, config_file, load, read_yaml
 
 def make_app(settings: Settings) -> Celery:
     """An app for these settings."""
-    celery = Celery("vidpipe", broker=settings.broker_url, backend=settings.broker_url)
+    celery = Celery("vidpipe", broker=settings.broker_url, backend=backend_url(settings.broker_url))
     celery.conf.update(read_yaml(config_file("celery.yaml")))
     celery.conf.imports = (
         "tasks.route",

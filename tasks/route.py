@@ -1,6 +1,7 @@
 """The way of a film, declared once.
 
     segment 1   plan | then for every take: submit | poll            (parked: the wave asks from here on)
+                where key frames are drawn, first for each of them: draw | gather
     segment 2   chord( [download | score] x candidates, gather ) | select | analyze | advance
     film end    stitch
 
@@ -22,6 +23,7 @@ from tasks.base import follow_with
 from tasks.broker import LAST
 from tasks.cancel import cancel
 from tasks.download import download
+from tasks.draw import draw
 from tasks.gather import gather
 from tasks.plan import plan
 from tasks.poll import poll
@@ -36,6 +38,7 @@ from vidpipe.db.standing import Standing, standings
 from vidpipe.domain.states import (
     SCENE_ENDED,
     CandidateState,
+    DrawingState,
     Entity,
     ProjectState,
     SceneState,
@@ -61,6 +64,8 @@ def route(row: Standing) -> Signature | None:
             return _take(row)
         case Entity.CANDIDATE:
             return _candidate(row)
+        case Entity.DRAWING:
+            return _drawing(row)
         case _:
             return None
 
@@ -115,6 +120,14 @@ def _candidate(row: Standing) -> Any:
             return chain(_fetch(row.id, row.words), _say(gather, row.scene_id, row.words), *_choose(row))
         case CandidateState.STORED:
             return chain(_say(score, row.id, row.words), _say(gather, row.scene_id, row.words), *_choose(row))
+        case _:
+            return None
+
+
+def _drawing(row: Standing) -> Any:
+    match row.state:
+        case DrawingState.QUEUED | DrawingState.DRAWING:
+            return chain(_say(draw, row.id, row.words), _say(gather, row.scene_id, row.scene_words))
         case _:
             return None
 

@@ -15,6 +15,7 @@ from vidpipe.db.models import (
     Attempt,
     ClusterSign,
     Cut,
+    Drawing,
     GenerationCandidate,
     LedgerEntry,
     Project,
@@ -40,11 +41,11 @@ from vidpipe.domain.states import (
 
 _ROWS = {
     Entity.PROJECT: Project, Entity.SCENE: Scene, Entity.TAKE: Take, Entity.CANDIDATE: GenerationCandidate,
-    Entity.CUT: Cut,
+    Entity.DRAWING: Drawing, Entity.CUT: Cut,
 }  # fmt: skip
 # What says when something is due, was sent, runs out, or came after something else.
 _IN_TIME = (
-    Project, Scene, Take, GenerationCandidate, Cut, Attempt, LedgerEntry, ServiceLane, ClusterSign
+    Project, Scene, Take, GenerationCandidate, Drawing, Cut, Attempt, LedgerEntry, ServiceLane, ClusterSign
 )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def replay(session: Session, project_id: UUID) -> None:
         else:
             assert not move.from_state
         at[row] = move.to_state
-        if move.event == "submit_began":
+        if move.event in ("submit_began", "draw_began"):
             assert at[film] in PROJECT_RUNS, f"an order of a film that is {at[film]}"
             scene = at[Entity.SCENE, move.scene_id or project_id]
             assert scene == SceneState.GENERATING, f"an order for a scene that is {scene}"
@@ -189,7 +190,7 @@ def _is_cut(session: Session, project_id: UUID, all_scenes: Sequence[Scene]) -> 
 
 
 def _nothing_under_way(session: Session, project_id: UUID) -> None:
-    for model in (Project, Scene, Take, GenerationCandidate, Cut):
+    for model in (Project, Scene, Take, GenerationCandidate, Drawing, Cut):
         mine = model.id == project_id if model is Project else model.project_id == project_id  # type: ignore[attr-defined]
         held = select(func.count()).select_from(model).where(mine, model.lease_token.is_not(None))
         assert not session.execute(held).scalar_one(), f"a {model.entity} is still held by a worker"

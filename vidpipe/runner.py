@@ -213,10 +213,14 @@ def read(path: Path, settings: Settings) -> Storyboard:
 def check_set_up(storyboard: Storyboard, settings: Settings) -> None:
     """Raise SetupError where a scene's service cannot be used from here: nothing is begun that cannot be ended."""
     for scene in storyboard.scenes:
-        unset = settings.lacking.get(scene.service)
-        if unset:
+        frames = (frame for frame in (scene.first_frame, scene.last_frame) if frame is not None)
+        drawn = [(f"a key frame of {scene.label} is to be drawn by", frame.service) for frame in frames]
+        for what, service in [(f"{scene.label} is to be made by", scene.service), *drawn]:
+            unset = settings.lacking.get(service)
+            if not unset:
+                continue
             raise SetupError(
-                f"{scene.label} is to be made by {scene.service}, which can't be used from here:"
+                f"{what} {service}, which can't be used from here:"
                 f" {' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set.",
                 remedy="Set it, name another service, or `vidpipe enqueue` it where the workers have it.",
             )
@@ -229,7 +233,9 @@ def examine(path: Path, settings: Settings) -> Reading:
 
 def defaults(settings: Settings) -> Defaults:
     """What holds where a storyboard says nothing."""
-    return Defaults(settings.default_service, settings.services, settings.lacking)
+    return Defaults(
+        settings.default_service, settings.services, settings.lacking, painter=settings.default_image_service
+    )
 
 
 def follow(connection: Connection, project_id: UUID, *, every: float = EVERY) -> Generator[Progress]:

@@ -60,6 +60,7 @@ class Settings:
     s3_secure: bool = True  # TLS
     flower_login: str = field(default="", repr=False)  # USER:PASSWORD of Flower's page; empty: made up at its start
     default_service: str = "procedural"
+    default_image_service: str = "procedural_images"  # draws key frames
     procedural_url: str = ""  # http+unix:// or http:// address of the local procedural service
     service_urls: Mapping[str, str] = field(default_factory=dict)  # and of its further instances, by service
     timing: Timing = field(default_factory=Timing)
@@ -227,6 +228,7 @@ _ENVIRONMENT = {
     "VIDPIPE_PROCEDURAL_URL": "procedural_url",
     "VIDPIPE_FLOWER_LOGIN": "flower_login",
     "VIDEO_PROVIDER": "default_service",
+    "IMAGE_PROVIDER": "default_image_service",
     "VIDPIPE_LOG": "log_format",
     "VIDPIPE_METRICS_PORT": "metrics_port",
     "VIDPIPE_METRICS_HOST": "metrics_host",
@@ -270,6 +272,7 @@ def _settings(home: Path, options: Mapping[str, Any], services: Mapping[str, Any
         **_object_store(options),
         flower_login=str(options.get("flower_login", "")),
         default_service=str(options.get("default_service", "procedural")),
+        default_image_service=str(options.get("default_image_service", "procedural_images")),
         procedural_url=str(options.get("procedural_url", "")),
         service_urls={str(name): str(url) for name, url in options.get("service_urls", {}).items()},
         timing=timing,

@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money
+from vidpipe.db import attempts, money
 from vidpipe.db.models import Attempt, Take, Workable
 from vidpipe.db.transitions import advance
 from vidpipe.domain.price import cost_of
@@ -65,7 +65,7 @@ def _guess() -> None:
 
 
 def _call_lost(session: Session, deps: Deps, take: Take, lease: UUID) -> None:
-    for attempt in money.unsure(session, take):
+    for attempt in attempts.unsure(session, take):
         money.end_attempt(session, attempt.id, "lost", detail="so it is guessed")
         money.release(session, attempt)
     reconcile.lost(session, take, lease, deps.settings.tries, "so it is guessed")

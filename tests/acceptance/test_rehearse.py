@@ -87,6 +87,9 @@ def test_the_report_tells_of_the_ladder_and_of_the_fallback(report: dict[str, An
     assert [(take["service"], take["policy_level"]) for take in fight["takes"]] == [
         ("openai_videos", 0), ("openai_videos", 1), ("openai_videos", 2), ("procedural", 0)
     ]  # fmt: skip
+    (drawn,) = scenes["The wake"]["drawings"]
+    assert (drawn["frame"], drawn["service"], drawn["state"]) == ("first", "gemini_images", "drawn")
+    assert scenes["The wake"]["takes"][0]["asked"]["pictures"][0]["key"] == drawn["key"]
     first = scenes["The lamp"]["takes"][0]["asked"]["pictures"]
     assert [one["tag"] for one in first] == ["first"] and len(first[0]["sha256"]) == 64
 

@@ -73,7 +73,7 @@ def test_a_correction_is_an_entry_of_its_own_and_every_sum_counts_it(eager: Deps
     assert second.balance.settled == PRICE and account.balance.settled == Decimal("0.65")
     assert eager.db.run(money.by_service)["procedural"].settled == Decimal("0.65")
     (correction,) = account.corrections
-    assert (correction.scene, correction.take, correction.why) == ("Shot 1A", "1.1", WHY)
+    assert (correction.scene, correction.take, correction.why) == ("Shot 1A", "take 1.1", WHY)
     assert correction.order == first.takes[0].order
 
 

@@ -58,7 +58,7 @@ def test_an_empty_cluster_has_zeros_and_no_tick(database: Database, session: Ses
     assert now.backlog == {"io": Backlog(), "gpu": Backlog()}
     assert now.in_flight == now.in_line == {"procedural": 0, "veo": 0} and now.paused == {"procedural": 0, "veo": 0}
     assert (now.late, now.latest, now.waiting, now.unnumbered, now.tick) == (0, 0, 0, 0, None)
-    assert set(now.troubled.values()) == {0} and len(now.troubled) == 12 and not now.changed
+    assert set(now.troubled.values()) == {0} and len(now.troubled) == 15 and not now.changed
     assert set(now.uncertain.values()) == {0}
     back = look_back(session, database)
     assert back.money == {"procedural": money.Balance(), "veo": money.Balance()} and back.over_budget == 0

@@ -4,7 +4,7 @@ A place is a line of `vidpipe/pipeline`, `vidpipe/db/leases.py` or `tasks`, by t
 when it is crossed: `pipeline.submit._work@73`. What counts is found by what is called, not by a list of lines:
 
     a transaction       db.run(...), db.transaction()
-    a service           submit, poll, fetch, find, cancel of what `deps.service(...)` gave
+    a service           submit, poll, fetch, find, cancel, draw of what `deps.service(...)` gave
     the media store     any method of what is called `storage`
     slow media work     any function of vidpipe.media that is marked @slow
     a send              follow(...), apply_async(...); by the line of the `with crossing():` that it is within
@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (*sorted(ROOT.glob("vidpipe/pipeline/*.py")), ROOT / "vidpipe/db/leases.py", *sorted(ROOT.glob("tasks/*.py")))
-SERVICE = ("submit", "poll", "fetch", "find", "cancel")
+SERVICE = ("submit", "poll", "fetch", "find", "cancel", "draw")
 SENDS = ("follow", "apply_async")
 
 

@@ -35,17 +35,21 @@ TIMING = {
     "lease": 4.0, "heartbeat": 1.0, "call_timeout": 10.0, "poll_timeout": 5.0, "resend_after": 0.3, "backoff": 0.05,
     "backoff_most": 0.2,
 }  # fmt: skip
-_ROWS = ("projects", "scenes", "takes", "generation_candidates")
+_ROWS = ("projects", "scenes", "takes", "generation_candidates", "drawings")
 _UNREST = " OR ".join(
     [f"EXISTS (SELECT FROM {table} WHERE lease_token IS NOT NULL)" for table in _ROWS]
     + [
         "EXISTS (SELECT FROM takes WHERE state NOT IN ('settled', 'refused', 'failed', 'cancelled'))",
         "EXISTS (SELECT FROM generation_candidates WHERE state IN ('announced', 'stored'))",
+        "EXISTS (SELECT FROM drawings WHERE state IN ('queued', 'drawing'))",
         "EXISTS (SELECT FROM attempts WHERE outcome IN ('open', 'unclear'))",
     ]
 )
 _AT_REST = (ProjectState.DONE, ProjectState.FAILED, ProjectState.CANCELLED, ProjectState.WAITING)
-_ON_ITS_WAY = "EXISTS (SELECT FROM takes WHERE state IN ('queued', 'submitting', 'submitted', 'delivered'))"
+_ON_ITS_WAY = (
+    "EXISTS (SELECT FROM takes WHERE state IN ('queued', 'submitting', 'submitted', 'delivered'))"
+    " OR EXISTS (SELECT FROM drawings WHERE state IN ('queued', 'drawing'))"
+)
 
 
 class Play:

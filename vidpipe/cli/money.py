@@ -120,7 +120,7 @@ def _print(account: FilmAccount) -> None:
 
 def _correction(one: Correction) -> str:
     when = f"{one.at:%Y-%m-%d}"
-    return f"{when}  {one.scene}, take {one.take} (order {str(one.order)[:8]}): {adjust.signed(one.amount)}, {one.why}"
+    return f"{when}  {one.scene}, {one.take} (order {str(one.order)[:8]}): {adjust.signed(one.amount)}, {one.why}"
 
 
 def _take(take: TakeAccount) -> tuple[str, ...]:

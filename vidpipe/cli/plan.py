@@ -17,7 +17,7 @@ from vidpipe.cli import codes, show
 from vidpipe.cli.terminal import console, table
 from vidpipe.domain.forecast import Forecast, forecast
 from vidpipe.domain.preflight import IMPOSSIBLE, Note, as_problems, preflight
-from vidpipe.domain.pricing import Choice, Estimate, SceneEstimate, estimate
+from vidpipe.domain.pricing import Choice, DrawnFrame, Estimate, SceneEstimate, estimate
 from vidpipe.domain.storyboard import Reading, SceneSpec, Storyboard
 from vidpipe.domain.storyboard.text import quote
 from vidpipe.errors import Problem, StoryboardInvalid
@@ -84,6 +84,7 @@ def _document(film: Storyboard, costs: Estimate, time: Forecast, notes: Sequence
                 "label": scene.label, "service": cost.service, "model": cost.model, "seconds": scene.duration,
                 "candidates": cost.candidates, "operations": cost.operations, "after": scene.after,
                 "cost": cost.cost, "worst": cost.worst, "choices": cost.choices, "chosen": scene.chosen,
+                "drawn": cost.drawn,
             }
             for scene, cost in zip(film.scenes, costs.scenes, strict=True)
         ],
@@ -133,6 +134,8 @@ def _scenes(film: Storyboard, costs: Estimate) -> Table:
         for scene in sequence.scenes:
             cost = costs.scenes[number]
             rows.add_row(*(Text(show.clean(cell)) for cell in _row(scene, cost)))
+            for frame in cost.drawn:
+                rows.add_row(*(Text(show.clean(cell)) for cell in _frame(frame)))
             for choice in cost.choices[1:]:
                 rows.add_row(*(Text(show.clean(cell), style="dim") for cell in _other(scene, choice)))
             number += 1
@@ -143,8 +146,14 @@ def _row(scene: SceneSpec, cost: SceneEstimate) -> tuple[str, ...]:
     candidates = str(cost.candidates) if cost.operations == 1 else f"{cost.candidates} in {cost.operations}"
     return (
         scene.label, _maker(cost.service, cost.model), _length(scene, cost.seconds), candidates, ", ".join(scene.after),
-        show.money(cost.cost), show.money(cost.choices[0].worst),
+        show.money(cost.choices[0].cost), show.money(cost.choices[0].worst),
     )  # fmt: skip
+
+
+def _frame(frame: DrawnFrame) -> tuple[str, ...]:
+    """A key frame that is drawn before the scene is made."""
+    maker = f"{frame.which} frame by {_maker(frame.service, frame.model)}"
+    return ("", maker, "", "", "", show.money(frame.cost), show.money(frame.worst))
 
 
 def _other(scene: SceneSpec, choice: Choice) -> tuple[str, ...]:

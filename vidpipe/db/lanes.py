@@ -48,6 +48,7 @@ from vidpipe.domain.states import PROJECT_RUNS, TakeState
 _MOST = 500  # takes let go at once where a service has no limit
 # A minute, and the seconds that may pass between an order's intent, which is counted, and its call.
 _MINUTE = timedelta(seconds=66)
+_TURN = 0.5  # seconds after which somebody whose service is at work for others looks again
 NORMAL = 5  # the priority of a film that was given none
 
 
@@ -259,6 +260,23 @@ def pace(session: Session, service: str, limits: Limits) -> float:
     wait = func.extract("epoch", oldest + _MINUTE - func.clock_timestamp())
     count, seconds = session.execute(select(func.count(), wait).select_from(last)).one()
     return max(0.01, float(seconds)) if count >= limits.per_minute else 0.0
+
+
+def wait_for_room(session: Session, service: str, limits: Limits, at_work: Callable[[], int]) -> float:
+    """Seconds until a call that is answered at once may be made, 0 for now; the lane stays locked until the transaction
+    ends. `at_work` counts those that are being made."""
+    if limits.none and is_open(session, service):
+        return 0.0
+    lane = lock(session, service)
+    if lane.strikes > 0:
+        left = func.extract("epoch", ServiceLane.paused_until - func.clock_timestamp())
+        paused = session.execute(select(left).where(ServiceLane.service == service)).scalar_one()
+        if paused is not None and paused > 0:
+            return float(paused)
+    most = 1 if lane.strikes > 0 else limits.operations
+    if most is not None and at_work() >= most:
+        return _TURN
+    return pace(session, service, limits)
 
 
 def pause(session: Session, service: str, reason: str, *, seconds: float | None, first: float, most: float) -> None:

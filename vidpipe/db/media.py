@@ -14,9 +14,10 @@ from sqlalchemy import Column, ColumnElement, Select, Table, Text, cast, func, l
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import Session
 
-from vidpipe.db.models import Base, GenerationCandidate, Take
+from vidpipe.db.models import Attempt, Base, Drawing, GenerationCandidate, Purchase, Take
 from vidpipe.domain import keys
-from vidpipe.domain.states import CANDIDATE_ENDED, TAKE_ENDED
+from vidpipe.domain.side_requests import PICTURES
+from vidpipe.domain.states import CANDIDATE_ENDED, DRAWING_LIVE, TAKE_ENDED, DrawingState
 
 _PAGE = 5000  # rows fetched at a time
 _STRANGERS = frozenset({"handle"})  # what a service's adapter finds a clip by: names at the service, not ours
@@ -57,6 +58,15 @@ def films(session: Session) -> set[str]:
 
 def _to_come(session: Session) -> Iterator[Named]:
     """A clip is stored before its row says so: where its worker died in between, it is found and not fetched again."""
+    open_drawings = (
+        select(Drawing.project_id, Drawing.scene_id, Drawing.id, Attempt.token)
+        .join(Purchase, Purchase.drawing_id == Drawing.id)
+        .join(Attempt, Attempt.purchase_id == Purchase.id)
+        .where(Drawing.state.in_([str(state) for state in (*DRAWING_LIVE, DrawingState.UNCERTAIN)]))
+    )
+    for drawing in session.execute(open_drawings, execution_options={"yield_per": _PAGE}):
+        for suffix in PICTURES.values():
+            yield Named(keys.drawing(*drawing, suffix), to_come=True)
     candidate = GenerationCandidate
     open_ones = select(candidate.project_id, candidate.scene_id, candidate.take_id, candidate.number).where(
         candidate.state.not_in([str(state) for state in CANDIDATE_ENDED])

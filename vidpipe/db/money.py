@@ -20,13 +20,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Interval,
     Text,
     Uuid,
     and_,
-    any_,
     bindparam,
     case,
     exists,
@@ -37,16 +35,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session, aliased
 
+from vidpipe.db import attempts
 from vidpipe.db.due import DueTake
-from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Take
+from vidpipe.db.models import Attempt, Drawing, LedgerEntry, Project, Purchase, Take
 from vidpipe.domain.states import PROJECT_ENDED
 
-UNSURE = ("open", "unclear")  # outcomes of an attempt of which nobody knows yet whether it bought
-HELD = "held"  # the outcome of an attempt that was not made after all, through no fault of the order
 _NOTHING = Decimal(0)
 
 
@@ -58,9 +54,15 @@ class Order:
     project_id: UUID
     scene_id: UUID | None
     take_id: UUID | None
+    drawing_id: UUID | None
     service: str
     model: str
     price: Decimal
+
+    @property
+    def of(self) -> str:
+        """The column of a purchase that names the row which it is for: that has one purchase."""
+        return "take_id" if self.take_id else "drawing_id"
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,17 @@ class Balance:
         return self.settled + self.open
 
 
-def order_of(take: Take, price: Decimal) -> Order:
-    """The purchase that a take is."""
-    return Order("take", take.project_id, take.scene_id, take.id, take.service, take.model, price)
+def order_of(row: Take | Drawing, price: Decimal) -> Order:
+    """The purchase that a take, or a picture, is."""
+    kind, take, drawing = ("take", row.id, None) if isinstance(row, Take) else ("image", None, row.id)
+    return Order(kind, row.project_id, row.scene_id, take, drawing, row.service, row.model, price)
 
 
 def purchase_of(session: Session, order: Order) -> Purchase:
-    """The purchase of an order, written once; a take has one."""
+    """The purchase of an order, written once; a take, or a picture, has one."""
     values = {**order.__dict__, "id": uuid4()}
-    session.execute(pg_insert(Purchase).values(values).on_conflict_do_nothing(index_elements=["take_id"]))
-    mine = Purchase.take_id == order.take_id if order.take_id else Purchase.id == values["id"]
+    session.execute(pg_insert(Purchase).values(values).on_conflict_do_nothing(index_elements=[order.of]))
+    mine = getattr(Purchase, order.of) == getattr(order, order.of)
     return session.execute(select(Purchase).where(mine)).scalar_one()
 
 
@@ -98,20 +101,20 @@ def begin_attempt(session: Session, order: Order, deadline: float, *, token: UUI
         **{f"order_{name}": value for name, value in order.__dict__.items()}, "order_id": uuid4(),
         "attempt_id": uuid4(), "token": token or uuid4(), "entry_id": uuid4(), "within": timedelta(seconds=deadline),
     }  # fmt: skip
-    begun: Attempt = session.execute(_begin(), given).scalar_one()
+    begun: Attempt = session.execute(_begin(order.of), given).scalar_one()
     return begun
 
 
 @cache
-def _begin() -> Any:
+def _begin(of: str) -> Any:
     def given(name: str) -> Any:
         return bindparam(f"order_{name}", type_=Purchase.__table__.c[name].type)
 
-    names = ("id", "kind", "project_id", "scene_id", "take_id", "service", "model", "price")
+    names = ("id", "kind", "project_id", "scene_id", "take_id", "drawing_id", "service", "model", "price")
     purchases = pg_insert(Purchase).values({name: given(name) for name in names})
     purchase = (
         # An update that changes nothing, so that the row that was there already is returned and locked.
-        purchases.on_conflict_do_update(index_elements=["take_id"], set_={"kind": purchases.excluded.kind})
+        purchases.on_conflict_do_update(index_elements=[of], set_={"kind": purchases.excluded.kind})
         .returning(Purchase.id)
         .cte("purchase")
     )
@@ -181,7 +184,7 @@ def end_attempt(session: Session, attempt_id: UUID, outcome: str, **values: Any)
 @cache
 def _end(outcome: str, names: tuple[str, ...]) -> Any:
     table: Any = Attempt.__table__
-    over = table.c.outcome.is_not(None) if outcome == "accepted" else table.c.outcome.in_([*UNSURE, outcome])
+    over = table.c.outcome.is_not(None) if outcome == "accepted" else table.c.outcome.in_([*attempts.UNSURE, outcome])
     fresh = {name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names}
     return (
         update(table)
@@ -189,23 +192,6 @@ def _end(outcome: str, names: tuple[str, ...]) -> Any:
         .values(outcome=bindparam("ended", type_=Text), ended_at=func.clock_timestamp(), **fresh)
         .returning(table.c.id)
     )
-
-
-def unsure(session: Session, take: Take) -> Sequence[Attempt]:
-    """The attempts at `take` of which nobody knows whether they bought, oldest first."""
-    found = (
-        select(Attempt)
-        .join(Purchase, Purchase.id == Attempt.purchase_id)
-        .where(Purchase.take_id == take.id, Attempt.outcome.in_(UNSURE))
-        .order_by(Attempt.number)
-    )
-    return session.execute(found).scalars().all()
-
-
-def attempt_of(session: Session, take: Take | DueTake) -> tuple[Purchase, Attempt] | None:
-    """The attempt that brought `take` its operation, else the latest one, with its purchase."""
-    found = session.execute(_latest(), {"takes": [take.id]}).one_or_none()
-    return None if found is None else (found[0], found[1])
 
 
 def release(session: Session, attempt: Attempt) -> None:
@@ -226,7 +212,7 @@ def settle(session: Session, take: Take | DueTake, billed: Decimal | None) -> De
 
 def settle_many(session: Session, billed: Sequence[tuple[Take | DueTake, Decimal | None]]) -> dict[UUID, Decimal]:
     """The same for the takes of a wave; the amounts by their ids."""
-    rows = session.execute(_latest(), {"takes": [take.id for take, _ in billed]})
+    rows = session.execute(attempts.latest(), {"takes": [take.id for take, _ in billed]})
     found = {purchase.take_id: (purchase, attempt) for purchase, attempt in rows}
     amounts, entries = {take.id: _NOTHING for take, _ in billed}, []
     for take, bill in billed:
@@ -239,25 +225,13 @@ def settle_many(session: Session, billed: Sequence[tuple[Take | DueTake, Decimal
     return amounts
 
 
-@cache
-def _latest() -> Any:
-    """Of each take, the attempt that brought it its operation, else the latest one, with its purchase."""
-    return (
-        select(Purchase, Attempt)
-        .join(Attempt, Attempt.purchase_id == Purchase.id)
-        .join(Take, Take.id == Purchase.take_id)
-        .where(Take.id == any_(bindparam("takes", type_=ARRAY(Uuid))))
-        .ext(distinct_on(Take.id))
-        .order_by(Take.id, (Attempt.operation == Take.operation).desc().nulls_last(), Attempt.number.desc())
-    )
-
-
 @dataclass(frozen=True)
 class Line:
     """What one order has cost, and what is reserved for it. US dollars."""
 
     purchase_id: UUID
     take_id: UUID | None
+    drawing_id: UUID | None
     scene_id: UUID | None
     service: str
     model: str
@@ -270,7 +244,16 @@ def lines(session: Session, *which: ColumnElement[bool]) -> Sequence[Line]:
     sums = _per_attempt(*which)
     rows = session.execute(select(Purchase, sums.c.settled, sums.c.open).join(sums, sums.c.purchase_id == Purchase.id))
     return [
-        Line(one.id, one.take_id, one.scene_id, one.service, one.model, one.kind, Balance(settled, open_))
+        Line(
+            one.id,
+            one.take_id,
+            one.drawing_id,
+            one.scene_id,
+            one.service,
+            one.model,
+            one.kind,
+            Balance(settled, open_),
+        )
         for one, settled, open_ in rows
     ]
 
@@ -381,18 +364,8 @@ def over_budget(session: Session) -> int:
 
 def spent_on_version(session: Session, scene_id: UUID, version: int) -> Balance:
     """What one version of a scene has cost, and what is reserved for it."""
-    takes = select(Take.id).where(Take.scene_id == scene_id, Take.version == version)
-    return balance(session, Purchase.scene_id == scene_id, Purchase.take_id.in_(takes))
-
-
-def tries(session: Session, scene_id: UUID, version: int) -> dict[UUID, int]:
-    """How many orders were given for each take of a scene's version, by the take's id."""
-    attempt = aliased(Attempt)
-    rows = session.execute(
-        select(Purchase.take_id, func.count(attempt.id))
-        .join(attempt, attempt.purchase_id == Purchase.id)
-        .join(Take, Take.id == Purchase.take_id)
-        .where(Take.scene_id == scene_id, Take.version == version, attempt.outcome != HELD)
-        .group_by(Purchase.take_id)
+    takes, drawings = (
+        select(row.id).where(row.scene_id == scene_id, row.version == version) for row in (Take, Drawing)
     )
-    return {take_id: count for take_id, count in rows if take_id is not None}
+    mine = or_(Purchase.take_id.in_(takes), Purchase.drawing_id.in_(drawings))
+    return balance(session, Purchase.scene_id == scene_id, mine)

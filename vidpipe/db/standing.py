@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
+from vidpipe.db.models import Drawing, GenerationCandidate, Project, Scene, Take
 from vidpipe.domain.states import Entity, TakeState
 
 
@@ -118,9 +118,23 @@ def _candidates(session: Session, ids: list[UUID]) -> list[Standing]:
     ]  # fmt: skip
 
 
+def _drawings(session: Session, ids: list[UUID]) -> list[Standing]:
+    rows = session.execute(
+        select(Drawing.id, Drawing.state, Drawing.which, Scene.id, Scene.root_id, Scene.label, Project.title)
+        .join(Scene, Scene.id == Drawing.scene_id)
+        .join(Project, Project.id == Drawing.project_id)
+        .where(Drawing.id.in_(ids))
+    )
+    return [
+        Standing(Entity.DRAWING, row_id, state, root, f"{title}, {label}, {which} frame", f"{title}, {label}", scene_id)
+        for row_id, state, which, scene_id, root, label, title in rows
+    ]
+
+
 _LOADERS = {
     Entity.PROJECT: _projects,
     Entity.SCENE: _scenes,
     Entity.TAKE: _takes,
     Entity.CANDIDATE: _candidates,
+    Entity.DRAWING: _drawings,
 }

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from vidpipe.db.models import Cut, GenerationCandidate, Project, Scene, Take, Transition, Workable
+from vidpipe.db.models import Cut, Drawing, GenerationCandidate, Project, Scene, Take, Transition, Workable
 from vidpipe.domain.states import Entity, State, sources
 from vidpipe.errors import Stale
 
@@ -46,6 +46,7 @@ _MODELS: dict[Entity, type[Workable]] = {
     Entity.SCENE: Scene,
     Entity.TAKE: Take,
     Entity.CANDIDATE: GenerationCandidate,
+    Entity.DRAWING: Drawing,
     Entity.CUT: Cut,
 }
 

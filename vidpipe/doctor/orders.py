@@ -179,7 +179,7 @@ def _asked(asked: Sequence[Unknown]) -> str:
 
 
 def _places(ones: Sequence[Unknown]) -> tuple[Place, ...]:
-    return tuple(Place(one.project_id, one.film, f"{one.scene}, take {one.take}") for one in ones[:MOST_PLACES])
+    return tuple(Place(one.project_id, one.film, f"{one.scene}, {one.take}") for one in ones[:MOST_PLACES])
 
 
 def _overdue(found: Orders) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from vidpipe.db.models import GenerationCandidate, Project, Scene, Take, Workable
+from vidpipe.db.models import Drawing, GenerationCandidate, Project, Scene, Take, Workable
 from vidpipe.doctor.finding import MOST_PLACES, Finding, Place, Severity, are, form, listed, sentence
 from vidpipe.domain.states import PROJECT_ENDED, SCENE_LETS_GO, TAKE_AT_SERVICE, Entity, TakeState
 from vidpipe.pipeline.gauges import GPU
@@ -85,7 +85,7 @@ def look(session: Session) -> Troubled:
     """Ask the rows; raises SQLAlchemyError where they cannot be asked."""
     found = (row for model, which in _kinds() for row in _rows(session, model, which, _in_trouble(model)))
     rows = {row.id: row for row in found}
-    models: tuple[type[Workable], ...] = (Scene, Take, GenerationCandidate, Project)
+    models: tuple[type[Workable], ...] = (Scene, Take, Drawing, GenerationCandidate, Project)
     died = f"% {DIED} %"
     dead = (
         row
@@ -157,6 +157,10 @@ def _named(model: type[Workable], row: Any) -> Any:
         return select(*own)
     if model is Scene:
         return select(*own, row.label, row.service).join(film, film.id == row.project_id)
+    if model is Drawing:
+        scene = aliased(Scene)
+        drawn = select(*own, scene.label, row.service, row.which)
+        return drawn.join(scene, scene.id == row.scene_id).join(film, film.id == row.project_id)
     scene, take = aliased(Scene), row if model is Take else aliased(Take)
     named = (scene.label, take.service, take.round, take.slot)
     if model is Take:
@@ -172,6 +176,7 @@ def _named(model: type[Workable], row: Any) -> Any:
 def _row(entity: Entity, found: Any) -> Row:
     parts = found._mapping
     words = [parts["label"]] if "label" in parts else []
+    words += [f"{parts['which']} frame"] if "which" in parts else []
     words += [f"take {parts['round']}.{parts['slot']}"] if "round" in parts else []
     words += [f"candidate {parts['number']}"] if "number" in parts else []
     expired = None if found.expired is None else float(found.expired)

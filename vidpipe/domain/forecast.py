@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vidpipe.domain.catalogue import ServiceFacts, model_of, read_catalogue
-from vidpipe.domain.pricing import estimate
+from vidpipe.domain.pricing import drawn_frames, estimate
+from vidpipe.domain.side_services import read_image_services
 from vidpipe.domain.storyboard.model import Storyboard
 
 STEP_SECONDS = 1.0  # submitting, noticing, downloading and choosing, a scene; a lead, to be measured
@@ -70,7 +71,8 @@ def _way(done: Mapping[str, tuple[float, str]], label: str) -> tuple[str, ...]:
 
 def _times(storyboard: Storyboard, services: Mapping[str, Any]) -> dict[str, float]:
     """Seconds each scene takes once it has a place."""
-    catalogue = read_catalogue(services)
+    catalogue, painters = read_catalogue(services), read_image_services(services)
+    shots = {scene.label: scene for scene in storyboard.scenes}
     times: dict[str, float] = {}
     for scene in estimate(storyboard, services).scenes:
         facts = model_of(catalogue, scene.service, scene.model)
@@ -78,5 +80,7 @@ def _times(storyboard: Storyboard, services: Mapping[str, Any]) -> dict[str, flo
             raise ValueError(f"{scene.label}: the storyboard was checked against other services")
         clips = scene.seconds * scene.candidates
         making = facts.typical_seconds + facts.typical_per_second * clips
+        frames = drawn_frames(shots[scene.label], facts)
+        making += max((painters[one.service].models[one.model].typical_seconds for one in frames.values()), default=0.0)
         times[scene.label] = making + facts.poll_seconds / 2 + STEP_SECONDS + SCORE_PER_SECOND * clips
     return times

@@ -20,6 +20,11 @@ def given(project: UUID, sha256: str, suffix: str) -> str:
     return f"{project}/given/{sha256}{suffix}"
 
 
+def drawing(project: UUID, scene: UUID, drawing_id: UUID, token: UUID, suffix: str) -> str:
+    """A drawn key frame, by the token of the attempt that drew it; `suffix` with its dot."""
+    return f"{project}/{scene}/{drawing_id}/{token}{suffix}"
+
+
 def film(project: UUID, attempt: UUID) -> str:
     """A stitched film: a name of its own for every attempt, since stitching twice need not give the same bytes."""
     return f"{project}/film/{attempt}.mp4"

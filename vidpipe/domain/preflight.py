@@ -123,8 +123,10 @@ def _not_set_up(film: Storyboard, lacking: Mapping[str, tuple[str, ...]]) -> Ite
     """Once a service, with the first scene that uses it."""
     told: set[str] = set()
     for scene in film.scenes:
-        fallback = scene.fallback.partition("/")[0]
-        for service, about in ((scene.service, "service"), (fallback, "fallback")):
+        wanted = [(scene.service, "service"), (scene.fallback.partition("/")[0], "fallback")]
+        frames = (("first_frame", scene.first_frame), ("last_frame", scene.last_frame))
+        wanted += [(frame.service, about) for about, frame in frames if frame is not None]
+        for service, about in wanted:
             if service in lacking and service not in told:
                 told.add(service)
                 unset = listed(lacking[service], last="and")

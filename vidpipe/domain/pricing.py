@@ -10,9 +10,14 @@ from typing import Any, Literal
 from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of, model_of, read_catalogue
 from vidpipe.domain.fitting import no_references
 from vidpipe.domain.price import MILLIONTH, Price, cost_of
-from vidpipe.domain.storyboard.model import SceneSpec, Storyboard
+from vidpipe.domain.side_requests import nearest
+from vidpipe.domain.side_services import ImageModel, SideService, read_image_services
+from vidpipe.domain.storyboard.model import FrameSpec, SceneSpec, Storyboard
 
 NOTHING = Decimal(0)
+Painters = Mapping[str, SideService[ImageModel]]
+# How often a key frame is paid for at most: it may come to nothing, or be drawn anew for the policy ladder.
+MOST_DRAWINGS = 3
 
 __all__ = ["MILLIONTH", "Choice", "Estimate", "Price", "SceneEstimate", "bought", "clips_of", "cost_of", "estimate"]
 
@@ -30,6 +35,17 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class DrawnFrame:
+    """A key frame that is drawn for a scene. US dollars."""
+
+    which: Literal["first", "last"]
+    service: str
+    model: str
+    cost: Decimal
+    worst: Decimal  # if it is paid for as often as it may be
+
+
+@dataclass(frozen=True)
 class SceneEstimate:
     """One scene's share. US dollars and seconds."""
 
@@ -41,7 +57,15 @@ class SceneEstimate:
     seconds: float  # of each clip as bought, which references can make longer than the scene
     cost: Decimal  # if every purchase succeeds at once
     worst: Decimal  # if it takes all its takes, at the dearer of its service and its fallback; at most max_cost
+    drawn: tuple[DrawnFrame, ...] = ()  # what they cost is part of `cost` and `worst`
     choices: tuple[Choice, ...] = ()  # its own model first
+
+    @property
+    def paid(self) -> tuple[str, ...]:
+        """The services that cost something if all goes well, or its own where only another try would."""
+        draw = [frame.service for frame in self.drawn if frame.cost]
+        makes = [self.service] if not draw or self.cost > sum(frame.cost for frame in self.drawn) else []
+        return tuple(dict.fromkeys((*makes, *draw)))
 
     @property
     def pays(self) -> bool:
@@ -77,8 +101,10 @@ def takes_references(storyboard: Storyboard, scene: SceneSpec, facts: Capabiliti
 
 def estimate(storyboard: Storyboard, services: Mapping[str, Any]) -> Estimate:
     """The price of `storyboard` by `services` (Settings.services); SetupError where that can't be read."""
-    catalogue = read_catalogue(services)
-    scenes = [_scene(storyboard, scene, _choices(storyboard, scene, catalogue)) for scene in storyboard.scenes]
+    catalogue, painters = read_catalogue(services), read_image_services(services)
+    scenes = [
+        _scene(storyboard, scene, _choices(storyboard, scene, catalogue), painters) for scene in storyboard.scenes
+    ]
     total = sum((scene.cost for scene in scenes), NOTHING)
     worst = sum((scene.worst for scene in scenes), NOTHING)
     if storyboard.budget is not None:
@@ -124,10 +150,35 @@ def clips_of(film: Storyboard, able: Capabilities, seconds: float, clips: int) -
     return Price(able.per_second(width, height, audio=film.audio)).of(seconds, clips)
 
 
-def _scene(film: Storyboard, scene: SceneSpec, found: tuple[tuple[Choice, Capabilities], ...]) -> SceneEstimate:
+def drawn_frames(scene: SceneSpec, able: Capabilities) -> dict[Literal["first", "last"], FrameSpec]:
+    """The key frames that are drawn for a scene: those that its model takes."""
+    frames: dict[Literal["first", "last"], FrameSpec | None] = {
+        "first": scene.first_frame if able.first_frame else None,
+        "last": scene.last_frame if able.last_frame else None,
+    }
+    return {which: frame for which, frame in frames.items() if frame is not None and frame.source == "drawn"}
+
+
+def _drawn(film: Storyboard, scene: SceneSpec, able: Capabilities, painters: Painters) -> tuple[DrawnFrame, ...]:
+    """Each in the film's size, or the nearest that its model draws."""
+    found = []
+    for which, frame in drawn_frames(scene, able).items():
+        model = painters[frame.service].models[frame.model]
+        cost = model.price(nearest(model, film.width, film.height)[1])
+        found.append(DrawnFrame(which, frame.service, frame.model, cost, cost * MOST_DRAWINGS))
+    return tuple(found)
+
+
+def _scene(
+    film: Storyboard,
+    scene: SceneSpec,
+    found: tuple[tuple[Choice, Capabilities], ...],
+    painters: Painters,
+) -> SceneEstimate:
     own, facts = found[0]
+    drawn = _drawn(film, scene, facts, painters)
     dearest = max(clips_of(film, able, one.seconds, min(scene.candidates, able.max_candidates)) for one, able in found)
-    worst = max(own.cost, dearest * scene.max_takes)
+    worst = max(own.cost, dearest * scene.max_takes) + sum((frame.worst for frame in drawn), NOTHING)
     if scene.max_cost is not None:
         worst = min(worst, scene.max_cost)
     return SceneEstimate(
@@ -137,7 +188,8 @@ def _scene(film: Storyboard, scene: SceneSpec, found: tuple[tuple[Choice, Capabi
         candidates=scene.candidates,
         operations=1 if scene.service == FOOTAGE else facts.operations(scene.candidates),
         seconds=own.seconds,
-        cost=own.cost,
+        cost=own.cost + sum((frame.cost for frame in drawn), NOTHING),
         worst=worst,
+        drawn=drawn,
         choices=tuple(one for one, _ in found),
     )

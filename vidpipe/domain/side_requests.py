@@ -19,6 +19,7 @@ from vidpipe.domain.requests import Reference
 from vidpipe.domain.side_services import ImageModel, TextModel
 
 SIDES = {"1K": 1024, "2K": 2048, "4K": 4096}  # pixels of a square picture's side
+PICTURES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}  # what services draw, and its suffix
 GRID = 32  # pixels: sides are multiples of it
 MOST_TOKENS_A_PICTURE = 4096  # no vendor's figure: more than any picture is known to count for
 

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
 
-from vidpipe.domain.catalogue import IMAGE, TEXT, adapter_of, kind_of, models_of, read_figures, told_of
+from vidpipe.domain.catalogue import IMAGE, TEXT, adapter_of, guess, kind_of, models_of, read_figures, told_of
 from vidpipe.domain.figures import limit
 from vidpipe.domain.price import MILLIONTH
 from vidpipe.domain.sources import UNTOLD, Told, read_sources
@@ -96,6 +96,16 @@ class SideService(Generic[Model]):
 def read_image_services(services: Mapping[str, Any]) -> dict[str, SideService[ImageModel]]:
     """Those of a `services` mapping (Settings.services) that draw; raises SetupError as `catalogue.read_catalogue`."""
     return {name: _read(name, services[name], IMAGE, ImageModel) for name in _of_kind(services, IMAGE)}
+
+
+def image_model(services: Mapping[str, SideService[ImageModel]], service: str, model: str) -> ImageModel:
+    """What `model` of `service` can do; raises SetupError, with a guess, where either is unknown."""
+    if service not in services:
+        raise SetupError(f"there is no service {service!r} that draws.", remedy=guess(service, services))
+    models = services[service].models
+    if model not in models:
+        raise SetupError(f"the service {service} has no model {model!r}.", remedy=guess(model, models))
+    return models[model]
 
 
 def read_text_services(services: Mapping[str, Any]) -> dict[str, SideService[TextModel]]:

@@ -16,6 +16,7 @@ class Entity(StrEnum):
     SCENE = "scene"
     TAKE = "take"
     CANDIDATE = "candidate"
+    DRAWING = "drawing"
     CUT = "cut"
 
 
@@ -73,6 +74,18 @@ class CandidateState(StrEnum):
     UNUSABLE = "unusable"
 
 
+class DrawingState(StrEnum):
+    """One purchase of a picture."""
+
+    QUEUED = "queued"
+    DRAWING = "drawing"  # the intent is committed; the call may have been made
+    DRAWN = "drawn"
+    REFUSED = "refused"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNCERTAIN = "uncertain"  # nobody knows whether it will be billed; the picture is gone
+
+
 class CutState(StrEnum):
     """A stitched film."""
 
@@ -81,9 +94,9 @@ class CutState(StrEnum):
     FAILED = "failed"
 
 
-State = ProjectState | SceneState | TakeState | CandidateState | CutState
+State = ProjectState | SceneState | TakeState | CandidateState | DrawingState | CutState
 
-_P, _S, _T, _C, _F = ProjectState, SceneState, TakeState, CandidateState, CutState
+_P, _S, _T, _C, _D, _F = ProjectState, SceneState, TakeState, CandidateState, DrawingState, CutState
 
 _PROJECT: dict[tuple[State, str], State] = {
     (_P.DRAFT, "enqueued"): _P.ACTIVE,
@@ -177,6 +190,25 @@ _CANDIDATE: dict[tuple[State, str], State] = {
     (_C.SELECTED, "passed"): _C.PASSED,
 }
 
+_DRAWING: dict[tuple[State, str], State] = {
+    (_D.QUEUED, "draw_began"): _D.DRAWING,
+    (_D.QUEUED, "gave_up"): _D.FAILED,
+    (_D.QUEUED, "cancelled"): _D.CANCELLED,
+    (_D.QUEUED, "forgotten"): _D.UNCERTAIN,
+    # Also the answer to a call that had been given up.
+    **{
+        (state, "drawn"): _D.DRAWN
+        for state in (_D.DRAWING, _D.UNCERTAIN, _D.QUEUED, _D.FAILED, _D.REFUSED, _D.CANCELLED)
+    },
+    (_D.DRAWING, "not_accepted"): _D.QUEUED,
+    (_D.DRAWING, "came_to_nothing"): _D.QUEUED,  # it was paid for, and gave no picture that can be used
+    (_D.DRAWING, "refused"): _D.REFUSED,
+    (_D.DRAWING, "gave_up"): _D.FAILED,
+    (_D.DRAWING, "unclear"): _D.UNCERTAIN,
+    (_D.UNCERTAIN, "not_accepted"): _D.QUEUED,
+    (_D.UNCERTAIN, "lost"): _D.FAILED,
+}
+
 _CUT: dict[tuple[State, str], State] = {
     (_F.STITCHING, "stitched"): _F.READY,
     (_F.STITCHING, "stitch_failed"): _F.FAILED,
@@ -189,6 +221,7 @@ TABLE: dict[tuple[Entity, State, str], State] = {
         (Entity.SCENE, _SCENE),
         (Entity.TAKE, _TAKE),
         (Entity.CANDIDATE, _CANDIDATE),
+        (Entity.DRAWING, _DRAWING),
         (Entity.CUT, _CUT),
     )
     for (state, event), to in moves.items()
@@ -199,6 +232,7 @@ STATES: dict[Entity, type[StrEnum]] = {
     Entity.SCENE: SceneState,
     Entity.TAKE: TakeState,
     Entity.CANDIDATE: CandidateState,
+    Entity.DRAWING: DrawingState,
     Entity.CUT: CutState,
 }
 
@@ -216,6 +250,8 @@ TAKE_ENDED = frozenset({_T.SETTLED, _T.REFUSED, _T.FAILED, _T.CANCELLED})
 CANDIDATE_ENDED = frozenset({_C.SCORED, _C.SELECTED, _C.PASSED, _C.UNUSABLE})
 CANDIDATE_USABLE = frozenset({_C.SCORED, _C.SELECTED, _C.PASSED})
 PROJECT_ENDED = frozenset({_P.DONE, _P.FAILED, _P.CANCELLED})
+# A picture that a scene waits for.
+DRAWING_LIVE = frozenset({_D.QUEUED, _D.DRAWING})
 # A project whose scenes are being worked on.
 PROJECT_RUNS = frozenset({_P.ACTIVE, _P.STITCHING})
 

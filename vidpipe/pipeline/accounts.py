@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money, projects
-from vidpipe.db.models import Attempt, GenerationCandidate, LedgerEntry, Purchase, Scene, Take
+from vidpipe.db.models import Attempt, Drawing, GenerationCandidate, LedgerEntry, Purchase, Scene, Take
 from vidpipe.db.money import Balance, Line
 from vidpipe.pipeline.deps import Deps
 
@@ -30,9 +30,9 @@ class CandidateAccount:
 
 @dataclass(frozen=True)
 class TakeAccount:
-    """One take."""
+    """One take, or one picture."""
 
-    name: str  # '1.2': round and slot
+    name: str  # 'take 1.2': round and slot; 'first frame'
     version: int
     service: str
     model: str
@@ -48,7 +48,7 @@ class SceneAccount:
 
     label: str
     balance: Balance
-    takes: tuple[TakeAccount, ...]
+    takes: tuple[TakeAccount, ...]  # its pictures first
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ def _films(session: Session) -> list[FilmAccount]:
 def _film(session: Session, project_id: UUID) -> FilmAccount:
     project = projects.get(session, project_id)
     lines = money.lines(session, Purchase.project_id == project_id)
-    of_take, of_scene = defaultdict(list), defaultdict(list)
+    of_row, of_scene = defaultdict(list), defaultdict(list)
     for line in lines:
-        of_take[line.take_id].append(line)
+        of_row[line.take_id or line.drawing_id].append(line)
         of_scene[line.scene_id].append(line)
     clips: dict[UUID, list[GenerationCandidate]] = defaultdict(list)
     found = select(GenerationCandidate).where(GenerationCandidate.project_id == project_id)
@@ -114,8 +114,11 @@ def _film(session: Session, project_id: UUID) -> FilmAccount:
         clips[clip.take_id].append(clip)
     takes: dict[UUID, list[TakeAccount]] = defaultdict(list)
     orders = _orders(session, project_id)
+    drawn = select(Drawing).where(Drawing.project_id == project_id).order_by(Drawing.created_at, Drawing.id)
+    for picture in session.execute(drawn).scalars():
+        takes[picture.scene_id].append(_picture(picture, of_row[picture.id], orders.get(picture.id)))
     for take in projects.takes(session, project_id):
-        takes[take.scene_id].append(_take(take, of_take[take.id], clips[take.id], orders.get(take.id)))
+        takes[take.scene_id].append(_take(take, of_row[take.id], clips[take.id], orders.get(take.id)))
     scenes = tuple(
         SceneAccount(scene.label, _sum(of_scene[scene.id]), tuple(takes[scene.id]))
         for scene in projects.scenes(session, project_id)
@@ -127,7 +130,7 @@ def _film(session: Session, project_id: UUID) -> FilmAccount:
 
 
 def _orders(session: Session, project_id: UUID) -> dict[UUID, UUID]:
-    """The token by which a take's order is known, by the take's id."""
+    """The token by which a take's order, or a picture's, is known, by the id of either."""
     rows = session.execute(
         select(Take.id, Attempt.token)
         .ext(distinct_on(Take.id))
@@ -136,28 +139,47 @@ def _orders(session: Session, project_id: UUID) -> dict[UUID, UUID]:
         .where(Take.project_id == project_id)
         .order_by(Take.id, (Attempt.operation == Take.operation).desc().nulls_last(), Attempt.number.desc())
     )
-    return {row[0]: row[1] for row in rows}
+    pictures = session.execute(
+        select(Purchase.drawing_id, Attempt.token)
+        .ext(distinct_on(Purchase.drawing_id))
+        .join(Attempt, Attempt.purchase_id == Purchase.id)
+        .where(Purchase.project_id == project_id, Purchase.drawing_id.is_not(None))
+        .order_by(Purchase.drawing_id, Attempt.number.desc())
+    )
+    return {row[0]: row[1] for row in (*rows, *pictures)}
 
 
 def _corrections(session: Session, project_id: UUID) -> tuple[Correction, ...]:
     rows = session.execute(
-        select(Attempt.token, Scene.label, Take, LedgerEntry)
+        select(Attempt.token, Scene.label, Take, Drawing, LedgerEntry)
         .join(Attempt, Attempt.id == LedgerEntry.attempt_id)
         .join(Purchase, Purchase.id == LedgerEntry.purchase_id)
-        .join(Take, Take.id == Purchase.take_id)
-        .join(Scene, Scene.id == Take.scene_id)
+        .outerjoin(Take, Take.id == Purchase.take_id)
+        .outerjoin(Drawing, Drawing.id == Purchase.drawing_id)
+        .join(Scene, Scene.id == Purchase.scene_id)
         .where(LedgerEntry.project_id == project_id, LedgerEntry.kind == "adjust")
         .order_by(LedgerEntry.created_at, LedgerEntry.id)
     )
     return tuple(
-        Correction(token, label, f"{take.round}.{take.slot}", entry.amount, entry.why or "", entry.created_at)
-        for token, label, take, entry in rows
+        Correction(token, label, name_of(take or drawing), entry.amount, entry.why or "", entry.created_at)
+        for token, label, take, drawing, entry in rows
+    )
+
+
+def name_of(row: Take | Drawing) -> str:
+    """'take 1.2', 'first frame'."""
+    return f"{row.which} frame" if isinstance(row, Drawing) else f"take {row.round}.{row.slot}"
+
+
+def _picture(drawing: Drawing, lines: Iterable[Line], order: UUID | None) -> TakeAccount:
+    return TakeAccount(
+        name_of(drawing), drawing.version, drawing.service, drawing.model, drawing.state, _sum(lines), (), order
     )
 
 
 def _take(take: Take, lines: Iterable[Line], clips: Iterable[GenerationCandidate], order: UUID | None) -> TakeAccount:
     return TakeAccount(
-        f"{take.round}.{take.slot}", take.version, take.service, take.model, take.state,
+        name_of(take), take.version, take.service, take.model, take.state,
         _sum(lines),
         tuple(CandidateAccount(clip.number, clip.state, clip.cost or Decimal(0)) for clip in clips), order,
     )  # fmt: skip

@@ -15,9 +15,10 @@ from sqlalchemy import ColumnElement, String, cast, or_, select
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money, projects
-from vidpipe.db.models import Attempt, LedgerEntry, Project, Purchase, Scene, Take
+from vidpipe.db.models import Attempt, Drawing, LedgerEntry, Project, Purchase, Scene, Take
 from vidpipe.domain.pricing import MILLIONTH
 from vidpipe.errors import UserError
+from vidpipe.pipeline.accounts import name_of
 from vidpipe.pipeline.deps import Deps
 
 MOST = Decimal(1_000_000)  # US dollars; more is a slip of the hand
@@ -114,7 +115,8 @@ def _named(session: Session, words: str) -> _Bought:
                 f"{words!r} is too short", remedy=f"Give at least {_LEAST} characters of the order or the take."
             )
         begins = (
-            cast(column, String).startswith(wanted.lower(), autoescape=True) for column in (Attempt.token, Take.id)
+            cast(column, String).startswith(wanted.lower(), autoescape=True)
+            for column in (Attempt.token, Take.id, Drawing.id)
         )
         fits = _fitting(session, or_(*begins))
     if not fits:
@@ -135,18 +137,19 @@ def _that_cost(session: Session, fits: Sequence[_Bought]) -> _Bought:
 
 def _fitting(session: Session, which: ColumnElement[bool]) -> list[_Bought]:
     rows = session.execute(
-        select(Attempt, Purchase, Take, Scene, Project)
+        select(Attempt, Purchase, Take, Drawing, Scene, Project)
         .join(Purchase, Purchase.id == Attempt.purchase_id)
-        .join(Take, Take.id == Purchase.take_id)
-        .join(Scene, Scene.id == Take.scene_id)
-        .join(Project, Project.id == Take.project_id)
+        .outerjoin(Take, Take.id == Purchase.take_id)
+        .outerjoin(Drawing, Drawing.id == Purchase.drawing_id)
+        .join(Scene, Scene.id == Purchase.scene_id)
+        .join(Project, Project.id == Purchase.project_id)
         .where(which)
         .order_by(Attempt.purchase_id, Attempt.number)
         .limit(100)
     )
     return [
-        _Bought(attempt, purchase, f"{project.title}, {scene.label}, take {take.round}.{take.slot}")
-        for attempt, purchase, take, scene, project in rows
+        _Bought(attempt, purchase, f"{project.title}, {scene.label}, {name_of(take or drawing)}")
+        for attempt, purchase, take, drawing, scene, project in rows
     ]
 
 

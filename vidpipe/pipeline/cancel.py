@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money
+from vidpipe.db import attempts, money
 from vidpipe.db.leases import park
 from vidpipe.db.models import Take
 from vidpipe.db.transitions import NOW, advance
@@ -41,7 +41,7 @@ def _record(session: Session, take: Take, lease: UUID, stopped: bool, poll_secon
     if not stopped:
         _leave(session, take, lease, poll_seconds)
         return
-    found = money.attempt_of(session, take)
+    found = attempts.attempt_of(session, take)
     if found is not None:
         money.release(session, found[1])
     advance(session, take, "cancelled", lease=lease, last_error=take.last_error, ended_at=NOW)

@@ -13,9 +13,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes, money, projects, scenes
-from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
+from vidpipe.db.models import Drawing, GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance, advance_many
-from vidpipe.domain.states import PROJECT_ENDED, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import PROJECT_ENDED, DrawingState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.errors import UserError
 from vidpipe.pipeline.deps import Deps
 
@@ -182,7 +182,7 @@ def _go_on(session: Session, project: Project) -> None:
     if project.state == ProjectState.DRAFT:
         raise UserError("the film was not enqueued yet")
     advance(session, project, event, sent=False, note=None, finished_at=None)
-    for model in (Scene, Take, GenerationCandidate):
+    for model in (Scene, Take, GenerationCandidate, Drawing):
         session.execute(
             update(model)
             .where(model.project_id == project.id, model.lease_token.is_(None))
@@ -203,16 +203,16 @@ def _cancel_takes(session: Session, scene_ids: list[UUID]) -> None:
     if takes:
         advance_many(session, Entity.TAKE, takes, "cancelled", states=[TakeState.QUEUED])
         advance_many(session, Entity.TAKE, takes, "cancel_asked", sent=False)
+    drawn = session.execute(select(Drawing.id).where(Drawing.scene_id.in_(scene_ids))).scalars().all()
+    if drawn:
+        advance_many(session, Entity.DRAWING, drawn, "cancelled", states=[DrawingState.QUEUED], ended_at=NOW)
 
 
 def _at_service(session: Session, project_id: UUID) -> str:
-    running = session.execute(
-        select(func.count()).where(
-            Take.project_id == project_id, Take.state.in_([str(TakeState.SUBMITTING), str(TakeState.SUBMITTED)])
-        )
-    ).scalar_one()
-    return (
-        f"{running} {'take is' if running == 1 else 'takes are'} still at a service"
-        if running
-        else "nothing is at a service"
-    )
+    at_work = [str(TakeState.SUBMITTING), str(TakeState.SUBMITTED)]
+    takes = select(func.count()).where(Take.project_id == project_id, Take.state.in_(at_work))
+    pictures = select(func.count()).where(Drawing.project_id == project_id, Drawing.state == str(DrawingState.DRAWING))
+    counts = ((session.execute(takes).scalar_one(), "take"), (session.execute(pictures).scalar_one(), "picture"))
+    told = [f"{count} {thing}{'' if count == 1 else 's'}" for count, thing in counts if count]
+    one = sum(count for count, _ in counts) == 1
+    return f"{' and '.join(told)} {'is' if one else 'are'} still at a service" if told else "nothing is at a service"

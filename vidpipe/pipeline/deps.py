@@ -12,8 +12,11 @@ from vidpipe.db.lanes import Limits
 from vidpipe.db.leases import LeaseKeeper
 from vidpipe.domain.catalogue import Catalogue, described, read_catalogue
 from vidpipe.domain.ladder import Ladder, read_ladder
+from vidpipe.domain.side_services import ImageModel, SideService, image_model, read_image_services
 from vidpipe.services.base import Capabilities, VideoService
 from vidpipe.services.footage import OpenMedia
+from vidpipe.services.images.base import ImageService
+from vidpipe.services.images.registry import open_image_service
 from vidpipe.services.registry import open_service
 from vidpipe.settings import Settings
 from vidpipe.storage.base import Storage
@@ -33,10 +36,13 @@ class Deps:
     keeper: LeaseKeeper
     worker: str  # who claims, for people to read
     opener: Callable[[str, Settings, OpenMedia], VideoService] = open_service
+    image_opener: Callable[[str, Settings], ImageService] = open_image_service
     measurers: Callable[[Settings], tuple[Measurer, ...]] = open_measurers
     _services: dict[str, VideoService] = field(default_factory=dict)
+    _painters: dict[str, ImageService] = field(default_factory=dict)
     _eyes: tuple[Measurer, ...] | None = None
     _catalogue: Catalogue | None = None
+    _drawn_by: dict[str, SideService[ImageModel]] | None = None
     _room: Workroom | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -46,6 +52,24 @@ class Deps:
             if name not in self._services:
                 self._services[name] = self.opener(name, self.settings, self.storage.open_local)
             return self._services[name]
+
+    def image_service(self, name: str) -> ImageService:
+        """The service that draws of that name, opened once."""
+        with self._lock:
+            if name not in self._painters:
+                self._painters[name] = self.image_opener(name, self.settings)
+            return self._painters[name]
+
+    def image_model(self, name: str, model: str) -> ImageModel:
+        """What a model that draws can do; raises SetupError, with a guess, where it or its service is unknown."""
+        return image_model(self.painters(), name, model)
+
+    def painters(self) -> dict[str, SideService[ImageModel]]:
+        """Every service that draws, read once."""
+        with self._lock:
+            if self._drawn_by is None:
+                self._drawn_by = read_image_services(self.settings.services)
+            return self._drawn_by
 
     def capabilities(self, name: str, model: str) -> Capabilities:
         """What a model can do; raises SetupError, with a guess, where it or its service is unknown."""
@@ -64,7 +88,7 @@ class Deps:
 
     def limits(self, service: str) -> Limits:
         """What a service takes at once; none for one that is not configured."""
-        facts = self.catalogue().get(service)
+        facts = self.catalogue().get(service) or self.painters().get(service)
         return Limits() if facts is None else Limits(facts.operations, facts.requests_per_minute)
 
     def eyes(self) -> tuple[Measurer, ...]:

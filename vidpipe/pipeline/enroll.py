@@ -73,7 +73,7 @@ def agreed(services: Mapping[str, Any], storyboard: Storyboard, consent: Consent
     costs = estimate(storyboard, services)
     if not costs.paying:
         return costs
-    paying = sorted({scene.service for scene in costs.paying})
+    paying = sorted({service for scene in costs.paying for service in scene.paid})
     what = (
         f"{storyboard.title} pays {', '.join(paying)}: ${costs.total:.2f} if all goes well, at worst ${costs.worst:.2f}"
     )
@@ -209,6 +209,8 @@ def _spec(spec: SceneSpec, storyboard: Storyboard, stored: Mapping[Path, str]) -
 def _frame(frame: FrameSpec | None, stored: Mapping[Path, str]) -> dict[str, Any] | None:
     if frame is None:
         return None
+    if frame.source == "drawn":
+        return {"source": "drawn", "prompt": frame.prompt, "service": frame.service, "model": frame.model}
     return {"source": frame.source, "previous": frame.previous, "key": stored[frame.path] if frame.path else None}
 
 

@@ -17,8 +17,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Uuid, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money, projects, scenes
-from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
+from vidpipe.db import attempts, drawings, projects, scenes
+from vidpipe.db.models import Drawing, GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.selection import (
     Bounds,
@@ -33,11 +33,20 @@ from vidpipe.domain.selection import (
     best_of,
     decide,
 )
-from vidpipe.domain.states import PROJECT_RUNS, SCENE_GIVEN_UP, CandidateState, Entity, SceneState, TakeState
+from vidpipe.domain.states import (
+    PROJECT_RUNS,
+    SCENE_GIVEN_UP,
+    CandidateState,
+    DrawingState,
+    Entity,
+    SceneState,
+    TakeState,
+)
 from vidpipe.errors import SetupError
 from vidpipe.pipeline import climb, lane
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.plan import Round, order
+from vidpipe.pipeline.frames import Frames, are_drawn, frames, redrawn
+from vidpipe.pipeline.plan import Round, first_round, order
 from vidpipe.pipeline.step import Ref, Refs
 
 CHEAPER = "cheaper"  # what a film may say is done where its budget is reached
@@ -72,6 +81,8 @@ def settle_takes(session: Session, scene_id: UUID) -> Scene:
         if ids:
             reason = "it is not wanted any more"
             advance_many(session, Entity.TAKE, ids, event, states=[state], reason=reason, sent=False)
+    if are_drawn(scene):
+        _let_drawings_be(session, scene)
     good = [row.id for row in rows if row.state == TakeState.DELIVERED and row.usable]
     bad = [row.id for row in rows if row.state == TakeState.DELIVERED and not row.usable]
     if good:
@@ -83,6 +94,20 @@ def settle_takes(session: Session, scene_id: UUID) -> Scene:
             ended_at=NOW,
         )  # fmt: skip
     return scene
+
+
+def _let_drawings_be(session: Session, scene: Scene) -> None:
+    """Pictures in line for a scene that has ended, or for an older version of it, are not bought any more."""
+    waiting = select(Drawing.id).where(
+        Drawing.scene_id == scene.id, Drawing.state == str(DrawingState.QUEUED), ~drawings.wanted()
+    )
+    ids = session.execute(waiting).scalars().all()
+    if ids:
+        reason = "it is not wanted any more"
+        advance_many(
+            session, Entity.DRAWING, ids, "cancelled", states=[DrawingState.QUEUED], reason=reason, sent=False,
+            ended_at=NOW,
+        )  # fmt: skip
 
 
 @cache
@@ -140,6 +165,8 @@ def _decide(session: Session, deps: Deps, scene: Scene) -> Refs:
     project = projects.get(session, scene.project_id)
     if project.state not in PROJECT_RUNS:
         return ()  # paused: the sweep asks again when it goes on
+    if scene.round == 0:
+        return _begin(session, deps, project, scene)
     fallback, lacks = _fallback(deps, scene)
     bounds = Bounds(
         wanted=scene.candidates, service=f"{scene.service}/{scene.model}", fallback=fallback,
@@ -150,7 +177,7 @@ def _decide(session: Session, deps: Deps, scene: Scene) -> Refs:
     bought = scenes.takes(session, scene)
     # How often each was ordered, and how far the ladder goes, matters where nothing can be chosen.
     nothing = best_of(candidates) is None
-    takes = take_facts(bought, money.tries(session, scene.id, scene.version) if nothing else {})
+    takes = take_facts(bought, attempts.tries(session, scene.id, scene.version) if nothing else {})
     if nothing and any(take.fault == Fault.POLICY for take in takes):
         bounds = replace(bounds, **climb.reach(session, deps.ladder(), bought))
     decision = decide(takes, candidates, bounds)
@@ -159,6 +186,25 @@ def _decide(session: Session, deps: Deps, scene: Scene) -> Refs:
     if isinstance(decision, Buy) and decision.service == bounds.service and fallback:
         decision = _while_it_is_there(deps, decision, fallback)
     return _apply(session, deps, scene, decision)
+
+
+def _begin(session: Session, deps: Deps, project: Project, scene: Scene) -> Refs:
+    """The first takes of a scene whose key frames had to be drawn, once they are there."""
+    found = frames(session, deps, project, scene)
+    if found.missing:
+        return _apply(session, deps, scene, GiveUp(found.missing, leave_out=not scene.critical))
+    if not found.there:
+        return _waits(session, scene, found)
+    ordered = order(deps, session, project, scene, first_round(scene), found.keys)
+    scenes.next_round(session, scene, 1)
+    scenes.note(session, scene, None)
+    return ordered.takes
+
+
+def _waits(session: Session, scene: Scene, found: Frames) -> Refs:
+    """For key frames: what was just asked for goes on, and what is unclear is for a person."""
+    scenes.note(session, scene, found.words)
+    return (Ref(Entity.PROJECT, scene.project_id),) if found.unclear else found.asked
 
 
 def _apply(session: Session, deps: Deps, scene: Scene, decision: Decision) -> Refs:
@@ -193,7 +239,14 @@ def _buy(session: Session, deps: Deps, scene: Scene, wanted: Buy) -> Refs:
     project = projects.get(session, scene.project_id)
     service, _, model = wanted.service.partition("/")
     round_ = Round(scene.round + 1, service, model, wanted.count, wanted.level, wanted.why)
-    ordered = order(deps, session, project, scene, round_, scenes.keyframes(session, scene))
+    rung = deps.ladder().at(wanted.level)
+    keys = {which: frame.key for which, frame in scenes.keyframes(session, scene).items()}
+    if rung is not None and rung.redraw_end_frame and "last" in keys:
+        found = redrawn(session, deps, project, scene, round_.number, wanted.level)
+        if not found.there:
+            return _waits(session, scene, found)
+        keys = found.keys
+    ordered = order(deps, session, project, scene, round_, keys)
     scenes.next_round(session, scene, round_.number)
     scenes.note(session, scene, wanted.why)
     return ordered.takes

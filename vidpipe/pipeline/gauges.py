@@ -24,6 +24,7 @@ from vidpipe.db import lanes, money
 from vidpipe.db.engine import Database
 from vidpipe.db.models import (
     ClusterSign,
+    Drawing,
     GenerationCandidate,
     Project,
     Scene,
@@ -33,10 +34,12 @@ from vidpipe.db.models import (
     Workable,
 )
 from vidpipe.domain.states import (
+    DRAWING_LIVE,
     STATES,
     TAKE_AT_SERVICE,
     TAKE_ENDED,
     CandidateState,
+    DrawingState,
     Entity,
     ProjectState,
     SceneState,
@@ -194,6 +197,7 @@ _UNENDED: tuple[tuple[type[Workable], ColumnElement[bool]], ...] = (
     (Scene, Scene.state.not_in([str(s) for s in (SceneState.DONE, SceneState.SKIPPED, SceneState.CANCELLED)])),
     (Take, Take.state.not_in([str(state) for state in sorted(TAKE_ENDED)])),
     (GenerationCandidate, GenerationCandidate.state.in_([CandidateState.ANNOUNCED, CandidateState.STORED])),
+    (Drawing, Drawing.state.in_([str(state) for state in sorted(DRAWING_LIVE)])),
     (Project, Project.state.in_([str(s) for s in (ProjectState.ACTIVE, ProjectState.STITCHING)])),
 )
 
@@ -211,8 +215,12 @@ def _troubled(session: Session) -> dict[tuple[str, str], int]:
 def _uncertain(session: Session, services: tuple[str, ...]) -> dict[tuple[str, str], int]:
     who = case((Take.due_at.is_(None), "person"), else_="service")
     found = select(Take.service, who, func.count()).where(Take.state == str(TakeState.UNCERTAIN))
+    pictures = select(Drawing.service, literal("person"), func.count()).where(
+        Drawing.state == str(DrawingState.UNCERTAIN)
+    )
     none = {(service, for_whom): 0 for service in services for for_whom in ("person", "service")}
-    return none | {(name, for_whom): count for name, for_whom, count in session.execute(found.group_by(text("1, 2")))}
+    rows = [row for one in (found, pictures) for row in session.execute(one.group_by(text("1, 2")))]
+    return none | {(name, for_whom): count for name, for_whom, count in rows}
 
 
 def _history(session: Session, services: tuple[str, ...]) -> History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from vidpipe.db import lanes, projects, scenes
-from vidpipe.db.models import Keyframe, Project, Scene, SceneManifest, Take
+from vidpipe.db.models import Project, Scene, SceneManifest, Take
 from vidpipe.db.transitions import NOW, advance, born
 from vidpipe.domain.catalogue import Capabilities
 from vidpipe.domain.fitting import Wish, fitted
@@ -19,6 +20,7 @@ from vidpipe.domain.ladder import Level
 from vidpipe.domain.states import Entity, SceneState, TakeState
 from vidpipe.pipeline import lane
 from vidpipe.pipeline.deps import Deps
+from vidpipe.pipeline.frames import frames
 from vidpipe.pipeline.step import Ref, Refs, Step
 
 
@@ -28,9 +30,12 @@ def _work(deps: Deps, scene: Scene, lease: UUID) -> Refs:
 
     def record(session: Session) -> Ordered:
         project = projects.get(session, scene.project_id)
-        frames = _keyframes(session, scene)
+        found = frames(session, deps, project, scene)
         _scene_manifest(session, scene)
-        ordered = order(deps, session, project, scene, Round(1, scene.service, scene.model, scene.candidates), frames)
+        if not found.there:  # `gather` orders its first takes once they are drawn
+            advance(session, scene, "started", lease=lease, round=0, note=found.words, started_at=NOW)
+            return Ordered(found.asked or [Ref(Entity.SCENE, scene.id)], in_line=False)
+        ordered = order(deps, session, project, scene, first_round(scene), found.keys)
         advance(session, scene, "started", lease=lease, round=1, note=None, started_at=NOW)
         return ordered
 
@@ -50,6 +55,11 @@ class Round:
     why: str = ""  # it is not the first one
 
 
+def first_round(scene: Scene) -> Round:
+    """What a scene begins with."""
+    return Round(1, scene.service, scene.model, scene.candidates)
+
+
 @dataclass(frozen=True)
 class Ordered:
     """Takes that were written down, and whether they wait in line for their service."""
@@ -64,18 +74,20 @@ def order(
     project: Project,
     scene: Scene,
     round_: Round,
-    frames: dict[str, Keyframe],
+    keyframes: Mapping[str, str],
 ) -> Ordered:
     """The takes that bring its candidates: one operation where the service takes a count, else several.
 
-    No more takes than the scene may still have; fewer candidates then.
+    No more takes than the scene may still have; fewer candidates then. `keyframes` are in the media store, by first
+    and last.
     """
     able = deps.capabilities(round_.service, round_.model)
     ladder = deps.ladder()
     rung = ladder.at(round_.level)
-    request = _request(project, scene, frames, able)
+    request = _request(project, scene, keyframes, able)
     if rung is not None:
-        request |= _eased(rung, round_, request)
+        ends = bool(scene.spec.get("last_frame")) and able.last_frame
+        request["policy"] = _eased(rung, round_, ended="last" in keyframes if ends else None)
     seed = int(scene.spec.get("seed") or project.seed)
     # What a database that was restored had forgotten stands there already (pipeline/restored.py).
     bought = scenes.takes(session, scene)
@@ -109,13 +121,12 @@ def _seed(seed: int, scene: Scene, round_: int, already: int) -> int:
     return (seed * 7919 + scene.position * 101 + (scene.version - 1) * 31 + (round_ - 1) * 11 + already) % 2**31
 
 
-def _request(project: Project, scene: Scene, frames: dict[str, Keyframe], able: Capabilities) -> dict[str, Any]:
+def _request(project: Project, scene: Scene, keyframes: Mapping[str, str], able: Capabilities) -> dict[str, Any]:
     spec = scene.spec
     wish = Wish(
         duration=scene.duration, width=project.width, height=project.height, fps=project.fps, audio=project.audio,
         negative_prompt=spec.get("negative_prompt", ""), references=spec.get("reference_images", []),
-        first_frame=frames["first"].key if "first" in frames else None,
-        last_frame=frames["last"].key if "last" in frames else None,
+        first_frame=keyframes.get("first"), last_frame=keyframes.get("last"),
     )  # fmt: skip
     return {
         **fitted(wish, able), "label": scene.label, "shot": spec.get("shot", ""), "camera": spec.get("camera", ""),
@@ -123,46 +134,13 @@ def _request(project: Project, scene: Scene, frames: dict[str, Keyframe], able: 
     }  # fmt: skip
 
 
-def _eased(rung: Level, round_: Round, request: dict[str, Any]) -> dict[str, Any]:
-    """What a level of the policy ladder changes of a request, and for people: what was changed, and why."""
+def _eased(rung: Level, round_: Round, *, ended: bool | None) -> dict[str, Any]:
+    """What a level of the policy ladder changes of a request, for people, and why; `ended`: whether it has an end frame
+    now, None where it never had one."""
     changed = [f"the prompt begins with: {rung.preface}"]
-    other: dict[str, Any] = {}
-    if rung.redraw_end_frame and request["last_frame"]:
-        changed.append("the end frame was left away")
-        other["last_frame"] = None
-    told = {"level": round_.level, "name": rung.name, "changed": changed, "why": round_.why}
-    return {**other, "policy": told}
-
-
-def _keyframes(session: Session, scene: Scene) -> dict[str, Keyframe]:
-    """The scene's key frames: given ones by their key, the last frame of the scene before where it is asked."""
-    asked = {which: wanted for which in ("first", "last") if (wanted := scene.spec.get(f"{which}_frame"))}
-    already = scenes.keyframes(session, scene) if asked else {}
-    for which, wanted in asked.items():
-        if which in already:
-            continue
-        source, key = (_previous(session, scene, wanted)) if wanted["source"] == "previous" else (None, wanted["key"])
-        if key is None:
-            continue  # the scene before was left out: this one starts freely
-        frame = Keyframe(
-            scene_id=scene.id,
-            version=scene.version,
-            which=which,
-            source=wanted["source"],
-            key=key,
-            from_scene_id=source,
-        )
-        session.add(frame)
-        already[which] = frame
-    return already
-
-
-def _previous(session: Session, scene: Scene, wanted: dict[str, Any]) -> tuple[UUID | None, str | None]:
-    before = scenes.by_label(session, scene.project_id, wanted["previous"])
-    clip = scenes.clip(session, before) if before is not None else None
-    if before is None or clip is None:
-        return None, None
-    return before.id, clip.last_frame_key
+    if rung.redraw_end_frame and ended is not None:
+        changed.append("the end frame was drawn anew" if ended else "the end frame was left away")
+    return {"level": round_.level, "name": rung.name, "changed": changed, "why": round_.why}
 
 
 def _scene_manifest(session: Session, scene: Scene) -> None:
@@ -187,4 +165,4 @@ PLAN = Step(
     only_if=lambda: (projects.runs(Scene.project_id), scenes.ready()),
 )
 
-__all__ = ["PLAN", "Ordered", "Round", "order"]
+__all__ = ["PLAN", "Ordered", "Round", "first_round", "order"]

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from vidpipe import telemetry
-from vidpipe.db import money
+from vidpipe.db import attempts, money
 from vidpipe.db.due import STATES, DueTake, claim_due, claim_one
 from vidpipe.db.models import Take
 from vidpipe.db.transitions import NOW, advance_many
@@ -182,7 +182,7 @@ class _Ended:
             session, Entity.TAKE, [self.take.id], self.event, lease=lease, reason=self.reason, last_error=self.reason,
             fault=str(self.fault), ended_at=NOW,
         )  # fmt: skip
-        found = money.attempt_of(session, self.take) if moved else None
+        found = attempts.attempt_of(session, self.take) if moved else None
         if found is not None and self.bill == "release":
             money.release(session, found[1])
         if found is not None and self.bill == "settle":

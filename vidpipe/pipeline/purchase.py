@@ -7,6 +7,7 @@ surely was not. What is unclear keeps its reservation until it is known.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,13 +18,22 @@ from uuid import UUID, uuid4
 from sqlalchemy import Uuid, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from vidpipe.db import lanes, money, projects
-from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
+from vidpipe.db import attempts, lanes, money, projects
+from vidpipe.db.models import Attempt, Drawing, Project, Purchase, Scene, Take
 from vidpipe.db.transitions import NOW, advance_many, born
 from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
-from vidpipe.errors import Refused
+from vidpipe.errors import Refused, Unavailable
+from vidpipe.pipeline import journal
+from vidpipe.pipeline.deps import Deps
+
+# Seconds after its intent was committed within which a call is begun, or not at all (a paused machine wakes up).
+BEGIN_WITHIN = 5.0
+# An answer to a purchase is worth waiting a long time for the database to take it. Seconds.
+PATIENCE = 120.0
+# A clock that goes on while the machine sleeps, where there is one.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True)
@@ -34,25 +44,26 @@ class TooDear:
     reason: str
 
 
-def too_dear(session: Session, project: Project, take: Take, price: Decimal) -> TooDear | None:
+def too_dear(session: Session, project: Project, row: Take | Drawing, price: Decimal) -> TooDear | None:
     """Whether `price` US dollars more are too much, by what is settled and what is reserved; the film is locked."""
+    what = "this take" if isinstance(row, Take) else f"drawing its {row.which} frame"
     if not price:
         return None
     if project.budget is not None:
         film = money.spent(session, project.id)
         if film.committed + price > project.budget:
-            return TooDear(Fault.BUDGET, _words("the film's budget", project.budget, film, price))
-    scene = session.get_one(Scene, take.scene_id)
+            return TooDear(Fault.BUDGET, _words("the film's budget", project.budget, film, what, price))
+    scene = session.get_one(Scene, row.scene_id)
     if scene.max_cost is not None:
-        spent = money.spent_on_version(session, scene.id, take.version)
+        spent = money.spent_on_version(session, scene.id, row.version)
         if spent.committed + price > scene.max_cost:
-            return TooDear(Fault.COST, _words(f"what {scene.label} may cost", scene.max_cost, spent, price))
+            return TooDear(Fault.COST, _words(f"what {scene.label} may cost", scene.max_cost, spent, what, price))
     return None
 
 
-def _words(what: str, bound: Decimal, balance: money.Balance, price: Decimal) -> str:
+def _words(whose: str, bound: Decimal, balance: money.Balance, what: str, price: Decimal) -> str:
     reserved = f" and ${balance.open:.2f} reserved" if balance.open else ""
-    return f"{what} is ${bound:.2f}: ${balance.settled:.2f} spent{reserved}, and this take would cost ${price:.2f}"
+    return f"{whose} is ${bound:.2f}: ${balance.settled:.2f} spent{reserved}, and {what} would cost ${price:.2f}"
 
 
 def running(session: Session, project_id: UUID, *, counted: bool) -> Project | None:
@@ -62,6 +73,31 @@ def running(session: Session, project_id: UUID, *, counted: bool) -> Project | N
     """
     project = (projects.lock if counted else projects.keep)(session, project_id)
     return project if project.state in PROJECT_RUNS else None
+
+
+def latest() -> float:
+    """When a call that is to be begun now has to be begun at the latest, for `ready`."""
+    return time.clock_gettime(_CLOCK) + BEGIN_WITHIN
+
+
+def ready(deps: Deps, row: Take | Drawing, attempt: Attempt, price: Decimal, by: float) -> None:
+    """The last thing before a call whose intent was committed: its note in the journal, and a look at the clock.
+
+    Raises StorageError where the journal cannot be written, and Unavailable where this worker stood still for too long;
+    nothing was sent then.
+    """
+    if price:  # a database that is restored later does not know of this order; the journal does
+        journal.write(deps, row, attempt, price)
+    if time.clock_gettime(_CLOCK) > by:
+        raise Unavailable("this worker stood still for too long before the call; nothing was sent")
+
+
+def nothing_bought(session: Session, attempt: Attempt, outcome: str, detail: str) -> bool:
+    """Write that an attempt surely bought nothing; False where something else was known of it already."""
+    if not money.end_attempt(session, attempt.id, outcome, detail=detail):
+        return False
+    money.release(session, attempt)
+    return True
 
 
 def accepted(session: Session, take: Take, attempt: Attempt, answer: Accepted, timeout: float) -> UUID | None:
@@ -77,7 +113,7 @@ def accepted(session: Session, take: Take, attempt: Attempt, answer: Accepted, t
         return None
     money.end_attempt(session, attempt.id, "accepted", operation=answer.name)
     if before.others:
-        _others_are_unclear(session, attempt)
+        others_are_unclear(session, attempt)
     longest = timedelta(seconds=timeout)
     if now.operation is not None or TakeState(now.state) not in sources(Entity.TAKE, "accepted"):
         return _take_of_its_own(session, now, attempt, answer.name, longest)
@@ -127,13 +163,13 @@ def _take_of_its_own(session: Session, take: Take, attempt: Attempt, operation: 
     return other.id
 
 
-def _others_are_unclear(session: Session, attempt: Attempt) -> None:
-    """What else was ordered for this take and not answered is nobody's next step any more: a person sees it."""
+def others_are_unclear(session: Session, attempt: Attempt) -> None:
+    """What else was ordered for the same and not answered is nobody's next step any more: a person sees it."""
     mine = select(Attempt.purchase_id).where(Attempt.id == attempt.id).scalar_subquery()
     session.execute(
         update(Attempt)
         .where(Attempt.purchase_id == mine, Attempt.id != attempt.id, Attempt.outcome == "open")
-        .values(outcome="unclear", ended_at=func.clock_timestamp(), detail="another order of the take was accepted")
+        .values(outcome="unclear", ended_at=func.clock_timestamp(), detail="another order of the same was accepted")
         .execution_options(synchronize_session=False)
     )
 
@@ -145,8 +181,7 @@ def end(
 
     What is known of the attempt is written in any case. A take that waits for that very knowledge is looked at.
     """
-    latest = select(func.max(Attempt.number)).where(Attempt.purchase_id == attempt.purchase_id)
-    moved = session.execute(latest).scalar_one() == attempt.number and advance_many(
+    moved = attempts.is_latest(session, attempt) and advance_many(
         session, Entity.TAKE, [take.id], event, states=[TakeState.SUBMITTING], reason=reason, sent=sent,
         last_error=reason, **values,
     )  # fmt: skip

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money, projects
+from vidpipe.db import attempts, money, projects
 from vidpipe.db.leases import park
 from vidpipe.db.models import Attempt, Take
 from vidpipe.db.transitions import NOW, advance, advance_many
@@ -35,36 +35,36 @@ Answers = Mapping[UUID, Accepted | None]  # by the attempt's id
 
 def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
     service = deps.service(take.service)
-    attempts = deps.db.run(lambda session: money.unsure(session, take))
+    open_ones = deps.db.run(lambda session: attempts.unsure(session, take))
     # Read before asking: 'not there' must be an answer to a question asked after the delay.
-    settled = deps.db.run(lambda session: _settled(session, deps, take, attempts))
-    if attempts and not isinstance(service, Findable):
+    settled = deps.db.run(lambda session: _settled(session, deps, take, open_ones))
+    if open_ones and not isinstance(service, Findable):
         tries = deps.settings.tries
-        deps.db.run(lambda session: _cannot_ask(session, take, lease, attempts, settled=settled, tries=tries))
+        deps.db.run(lambda session: _cannot_ask(session, take, lease, open_ones, settled=settled, tries=tries))
         return (Ref(Entity.SCENE, take.scene_id),)
     try:
-        answers = _ask(service, attempts)
+        answers = _ask(service, open_ones)
     except ServiceError as error:
         # Asking is free and forgetting is not: this never gives up by itself.
         again, reason = pause(deps.settings.timing, take.tries), error.message
         deps.db.run(lambda session: park(session, take, lease, again, error=reason))
         return ()
-    found = deps.db.run(lambda session: _record(session, deps, take, lease, attempts, answers, settled))
+    found = deps.db.run(lambda session: _record(session, deps, take, lease, open_ones, answers, settled))
     if not found and not settled:
         return ()
     return (*(Ref(Entity.TAKE, other) for other in found), Ref(Entity.TAKE, take.id), Ref(Entity.SCENE, take.scene_id))
 
 
-def _ask(service: VideoService, attempts: Sequence[Attempt]) -> Answers:
-    return {attempt.id: service.find(str(attempt.token)) for attempt in attempts if isinstance(service, Findable)}
+def _ask(service: VideoService, open_ones: Sequence[Attempt]) -> Answers:
+    return {attempt.id: service.find(str(attempt.token)) for attempt in open_ones if isinstance(service, Findable)}
 
 
-def _settled(session: Session, deps: Deps, take: Take, attempts: Sequence[Attempt]) -> bool:
+def _settled(session: Session, deps: Deps, take: Take, open_ones: Sequence[Attempt]) -> bool:
     """After its deadline a call is surely not begun any more; what an ended one sent arrives within the delay."""
-    if not attempts:
+    if not open_ones:
         return True
     delay = deps.capabilities(take.service, take.model).settling_seconds
-    ends = [max(attempt.deadline_at, attempt.ended_at or attempt.deadline_at) for attempt in attempts]
+    ends = [max(attempt.deadline_at, attempt.ended_at or attempt.deadline_at) for attempt in open_ones]
     over = max(ends) + timedelta(seconds=delay)
     return bool(session.execute(select(func.clock_timestamp() > over)).scalar_one())
 
@@ -74,14 +74,14 @@ def _record(
     deps: Deps,
     take: Take,
     lease: UUID,
-    attempts: Sequence[Attempt],
+    open_ones: Sequence[Attempt],
     answers: Answers,
     settled: bool,
 ) -> list[UUID]:
     """Write what the service said; the takes that are watched from now on."""
     found: list[UUID] = []
     timeout = deps.capabilities(take.service, take.model).timeout_seconds
-    for attempt in attempts:
+    for attempt in open_ones:
         answer = answers[attempt.id]
         if answer is not None:
             watched = purchase.accepted(session, take, attempt, answer, timeout)
@@ -100,7 +100,7 @@ def _record(
 
 def lost(session: Session, take: Take, lease: UUID | None, tries: int, reason: str) -> None:
     """Nothing was bought for the take: it is ordered again, a bounded number of times."""
-    given = money.tries(session, take.scene_id, take.version).get(take.id, 0)
+    given = attempts.tries(session, take.scene_id, take.version).get(take.id, 0)
     if given < tries:
         # It gave its place in the lane up, and waits for another.
         advance(
@@ -116,10 +116,10 @@ def lost(session: Session, take: Take, lease: UUID | None, tries: int, reason: s
 
 
 def _cannot_ask(
-    session: Session, take: Take, lease: UUID, attempts: Sequence[Attempt], *, settled: bool, tries: int
+    session: Session, take: Take, lease: UUID, open_ones: Sequence[Attempt], *, settled: bool, tries: int
 ) -> None:
     reason = f"{take.service} cannot be asked whether it took the order"
-    for attempt in attempts:
+    for attempt in open_ones:
         money.end_attempt(session, attempt.id, "unclear", detail=attempt.detail or reason)
     if projects.get(session, take.project_id).on_uncertain == RESUBMIT:
         if settled:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text
@@ -18,12 +19,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from vidpipe.db import money, scenes
-from vidpipe.db.models import Attempt, ClusterSign, Project, Scene, Take
+from vidpipe.db.models import Attempt, ClusterSign, Drawing, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance_many, born
-from vidpipe.domain.states import Entity, TakeState
+from vidpipe.domain.states import DrawingState, Entity, TakeState
 from vidpipe.pipeline import journal
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.journal import Entry
+from vidpipe.pipeline.journal import DrawingEntry, Entry
 
 log = logging.getLogger(__name__)
 
@@ -80,23 +81,56 @@ def _sign(session: Session, me: str, unknown: int) -> None:
         )
 
 
-def remember(session: Session, entry: Entry, token: UUID) -> bool:
+def remember(session: Session, entry: Entry | DrawingEntry, token: UUID) -> bool:
     """Write down an order that was forgotten, as one of unknown fate; False where its scene is not known either."""
     if session.get(Project, UUID(entry.project_id)) is None or session.get(Scene, UUID(entry.scene_id)) is None:
         return False
     scenes.lock(session, UUID(entry.scene_id))
     if session.execute(select(Attempt.id).where(Attempt.token == token)).scalar_one_or_none() is not None:
         return True
-    take = _take(session, entry)
-    attempt = money.begin_attempt(session, money.order_of(take, Decimal(entry.price)), 0.0, token=token)
+    row = _take(session, entry) if isinstance(entry, Entry) else _drawing(session, entry)
+    attempt = money.begin_attempt(session, money.order_of(row, Decimal(entry.price)), 0.0, token=token)
     money.end_attempt(session, attempt.id, "unclear", detail=_REASON)
-    for state, event in ((TakeState.QUEUED, "forgotten"), (TakeState.SUBMITTING, "unclear")):
-        if take.state == state:
+    # A take's service is asked; a picture is gone, and only a person can know.
+    due: dict[str, Any] = {"due_at": NOW} if isinstance(row, Take) else {}
+    for state, event in _FORGOTTEN[row.entity]:
+        if row.state == state:
             advance_many(
-                session, Entity.TAKE, [take.id], event, states=[state], reason=_REASON, last_error=_REASON,
-                sent=False, due_at=NOW,
+                session, row.entity, [row.id], event, states=[state], reason=_REASON, last_error=_REASON,
+                sent=False, **due,
             )  # fmt: skip
     return True
+
+
+_FORGOTTEN: dict[Entity, tuple[tuple[str, str], ...]] = {
+    Entity.TAKE: ((TakeState.QUEUED, "forgotten"), (TakeState.SUBMITTING, "unclear")),
+    Entity.DRAWING: ((DrawingState.QUEUED, "forgotten"), (DrawingState.DRAWING, "unclear")),
+}
+
+
+def _drawing(session: Session, entry: DrawingEntry) -> Drawing:
+    """The drawing that the order was for: it, or the one that stands in its place, or else it is made again."""
+    place = (
+        (Drawing.scene_id == UUID(entry.scene_id))
+        & (Drawing.version == entry.version)
+        & (Drawing.which == entry.which)
+        & (Drawing.round == entry.round)
+        & (Drawing.number == entry.number)
+    )
+    mine = Drawing.id == UUID(entry.drawing_id)
+    found = session.execute(select(Drawing).where(or_(mine, place)).order_by(~mine).limit(1)).scalar_one_or_none()
+    if found is not None:
+        return found
+    drawing = Drawing(
+        id=UUID(entry.drawing_id), project_id=UUID(entry.project_id), scene_id=UUID(entry.scene_id),
+        version=entry.version, which=entry.which, round=entry.round, number=entry.number, service=entry.service,
+        model=entry.model, seed=entry.seed, prompt=entry.prompt, policy_level=entry.policy_level,
+        request=entry.request, state=str(DrawingState.UNCERTAIN), last_error=_REASON,
+    )  # fmt: skip
+    session.add(drawing)
+    session.flush()
+    born(session, drawing, _REASON)
+    return drawing
 
 
 def _take(session: Session, entry: Entry) -> Take:

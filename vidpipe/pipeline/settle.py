@@ -11,12 +11,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import projects, scenes
-from vidpipe.db.models import GenerationCandidate, Project, Scene, Take
+from vidpipe.db import drawings, projects, scenes
+from vidpipe.db.models import Drawing, GenerationCandidate, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.states import (
     CANDIDATE_USABLE,
+    DRAWING_LIVE,
     SCENE_ENDED,
+    SCENE_LETS_GO,
     TAKE_LIVE,
     Entity,
     ProjectState,
@@ -51,7 +53,7 @@ def moves(session: Session, project_id: UUID) -> bool:
 def _settle(session: Session, project_id: UUID) -> Refs:
     project = projects.lock(session, project_id)
     if project.state == ProjectState.CANCELLING:
-        open_ = [scene.id for scene in projects.scenes(session, project_id) if scene.state not in SCENE_ENDED]
+        open_ = [scene.id for scene in _not_made(session, project_id) if scene.state not in SCENE_ENDED]
         if open_:
             advance_many(session, Entity.SCENE, open_, "cancelled", finished_at=NOW)
         if not _at_a_service(session, project_id):
@@ -61,21 +63,29 @@ def _settle(session: Session, project_id: UUID) -> Refs:
         return ()
     if project.state == ProjectState.ACTIVE and moves(session, project_id):
         return ()
-    all_scenes = projects.scenes(session, project_id)
-    stuck = _stuck(session, project_id, all_scenes)
-    if any(scene.id not in stuck and scene.state not in SCENE_ENDED for scene in all_scenes):
+    left = _not_made(session, project_id)
+    stuck = _stuck(session, project_id, left) if left else {}
+    if any(scene.id not in stuck and scene.state not in SCENE_ENDED for scene in left):
         if project.state == ProjectState.WAITING:
             advance(session, project, "resumed", reason="what it waited for came after all", note=None)
         return ()
-    return _end(session, project, all_scenes, stuck) if project.state == ProjectState.ACTIVE else ()
+    return _end(session, project, stuck) if project.state == ProjectState.ACTIVE else ()
 
 
-def _end(session: Session, project: Project, all_scenes: Sequence[Scene], stuck: Mapping[UUID, str]) -> Refs:
+def _not_made(session: Session, project_id: UUID) -> Sequence[Scene]:
+    """The scenes that are neither done nor left out, in order: few at a film's end, however long it is."""
+    over = [str(state) for state in SCENE_LETS_GO]
+    found = select(Scene).where(Scene.project_id == project_id, Scene.state.not_in(over)).order_by(Scene.position)
+    return session.execute(found).scalars().all()
+
+
+def _end(session: Session, project: Project, stuck: Mapping[UUID, str]) -> Refs:
     if stuck:
         reason = "; ".join(dict.fromkeys(stuck.values()))
         advance(session, project, "nothing_can_move", reason=reason, note=reason)
         return ()
-    if not any(scene.state == SceneState.DONE for scene in all_scenes):
+    done = exists().where(Scene.project_id == project.id, Scene.state == str(SceneState.DONE))
+    if not session.execute(select(done)).scalar_one():
         reason = "every scene was left out; there is nothing to stitch"
         advance(session, project, "nothing_to_stitch", reason=reason, note=reason, finished_at=NOW)
         return ()
@@ -83,21 +93,21 @@ def _end(session: Session, project: Project, all_scenes: Sequence[Scene], stuck:
     return (Ref(Entity.PROJECT, project.id),)
 
 
-def _stuck(session: Session, project_id: UUID, all_scenes: Sequence[Scene]) -> dict[UUID, str]:
+def _stuck(session: Session, project_id: UUID, left: Sequence[Scene]) -> dict[UUID, str]:
     """The scenes that cannot move without a person, each with the reason: blocked, unclear, or behind such a one."""
     needs = scenes.dependents(session, project_id)
     unclear = _waiting_for_a_person(session, project_id)
     stuck: dict[UUID, str] = {}
-    for scene in all_scenes:
+    for scene in left:
         if scene.state in (SceneState.BLOCKED, SceneState.CANCELLED):
             stuck[scene.id] = f"{scene.label} is {scene.state}: {scene.note or scene.last_error or 'no reason given'}"
         elif scene.id in unclear:
-            stuck[scene.id] = f"{scene.label}: {scene.note or 'a take is uncertain'}"
+            stuck[scene.id] = f"{scene.label}: {scene.note or 'an order is uncertain'}"
     moved = True
     while moved:
         behind = {
             scene.id: stuck[next(iter(needs[scene.id] & stuck.keys()))]
-            for scene in all_scenes
+            for scene in left
             if scene.id not in stuck and scene.state == SceneState.WAITING and needs.get(scene.id, set()) & stuck.keys()
         }
         stuck.update(behind)
@@ -113,7 +123,7 @@ def _waiting_for_a_person(session: Session, project_id: UUID) -> set[UUID]:
 
 
 def waits_for_a_person() -> ColumnElement[bool]:
-    """SQL: the scene's version has an uncertain take that nobody is asking about, and nothing else to go on with."""
+    """SQL: an order of the scene's version is uncertain, nobody asks about it, and there is nothing to go on with."""
     unclear = exists().where(
         Take.scene_id == Scene.id, Take.version == Scene.version, Take.state == str(TakeState.UNCERTAIN),
         Take.due_at.is_(None),
@@ -125,9 +135,11 @@ def waits_for_a_person() -> ColumnElement[bool]:
         GenerationCandidate.scene_id == Scene.id, GenerationCandidate.version == Scene.version,
         GenerationCandidate.state.in_([str(state) for state in CANDIDATE_USABLE]),
     )  # fmt: skip
-    return and_(unclear, ~alive, ~usable)
+    return and_(or_(unclear, drawings.unclear()), ~alive, ~usable, ~drawings.under_way())
 
 
 def _at_a_service(session: Session, project_id: UUID) -> bool:
     live = select(Take.id).where(Take.project_id == project_id, Take.state.in_([str(state) for state in TAKE_LIVE]))
-    return bool(session.execute(select(exists(live))).scalar_one())
+    drawn = [str(state) for state in DRAWING_LIVE]
+    pictures = select(Drawing.id).where(Drawing.project_id == project_id, Drawing.state.in_(drawn))
+    return bool(session.execute(select(or_(exists(live), exists(pictures)))).scalar_one())

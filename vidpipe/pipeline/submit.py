@@ -7,7 +7,6 @@ ran out meanwhile. Whatever is unclear is `uncertain`, and `reconcile` asks the 
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
@@ -18,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vidpipe import telemetry
-from vidpipe.db import lanes, money, projects, scenes
+from vidpipe.db import attempts, lanes, money, projects, scenes
 from vidpipe.db.leases import park, release
 from vidpipe.db.models import Attempt, Project, Scene, Take
 from vidpipe.db.transitions import NOW, advance
@@ -27,18 +26,11 @@ from vidpipe.domain.requests import Accepted, FootageCut, Reference, VideoReques
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TakeState
 from vidpipe.errors import Refused, Stale, Transient, Unavailable, Uncertain
-from vidpipe.pipeline import control, journal, purchase, restored
+from vidpipe.pipeline import control, purchase, restored
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.purchase import TooDear
+from vidpipe.pipeline.purchase import BEGIN_WITHIN, PATIENCE, TooDear
 from vidpipe.pipeline.step import Ref, Refs, Step, pause
 from vidpipe.services.base import Capabilities
-
-# An answer to a purchase is worth waiting a long time for the database to take it.
-_PATIENCE = 120.0
-# Seconds after its intent was committed within which a call is begun, or not at all (a paused machine wakes up).
-BEGIN_WITHIN = 5.0
-# A clock that goes on while the machine sleeps, where there is one.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
@@ -47,7 +39,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
         able = deps.capabilities(take.service, take.model)
         service = deps.service(take.service)
         price = cost_of(able, request)
-        latest = time.clock_gettime(_CLOCK) + BEGIN_WITHIN
+        by = purchase.latest()
         begun = deps.db.run(lambda session: _begin(session, deps, take, lease, price))
         if begun is None:
             return ()
@@ -55,10 +47,7 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
             return (Ref(take.entity, take.id), Ref(Scene.entity, take.scene_id))
         answer = _Answer(deps, take, begun, able)
         try:
-            if price:  # a database that is restored later does not know of this order; the journal does
-                journal.write(deps, take, begun, price)
-            if time.clock_gettime(_CLOCK) > latest:
-                raise Unavailable("this worker stood still for too long before the call; nothing was sent")
+            purchase.ready(deps, take, begun, price, by)
         except Exception as error:  # noqa: BLE001 - nothing was sent yet, whatever went wrong
             return answer.not_sent(error)
         try:
@@ -108,7 +97,7 @@ def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal
 def _begun(session: Session, take: Take, lease: UUID) -> Attempt:
     """The attempt that was begun under this very lease: only the answer to its commit was lost. Else raises Stale."""
     mine = select(Take.id).where(Take.id == take.id, Take.state == str(TakeState.SUBMITTING), Take.lease_token == lease)
-    found = money.attempt_of(session, take) if session.execute(mine).scalar_one_or_none() else None
+    found = attempts.attempt_of(session, take) if session.execute(mine).scalar_one_or_none() else None
     if found is None:
         raise Stale(f"take {take.id} is no longer queued under this lease")
     return found[1]
@@ -141,7 +130,7 @@ class _Answer:
         def record(session: Session) -> UUID | None:
             return purchase.accepted(session, self.take, self.attempt, answer, seconds)
 
-        watched = self.deps.db.run(record, patience=_PATIENCE)
+        watched = self.deps.db.run(record, patience=PATIENCE)
         telemetry.submitted(self.take.service, "accepted")
         return (Ref(Take.entity, watched),) if watched not in (None, self.take.id) else ()
 
@@ -153,7 +142,7 @@ class _Answer:
         later = timedelta(seconds=seconds)
 
         def record(session: Session) -> None:
-            if not self._nothing_bought(session, "not_accepted", error.message):
+            if not purchase.nothing_bought(session, self.attempt, "not_accepted", error.message):
                 return
             if over:
                 reason = f"{error.message} (after {tries} tries)"
@@ -164,7 +153,7 @@ class _Answer:
                     due_at=later, admitted_at=None,
                 )  # fmt: skip
 
-        self.deps.db.run(record, patience=_PATIENCE)
+        self.deps.db.run(record, patience=PATIENCE)
         telemetry.submitted(self.take.service, "not_accepted")
         return self._scene if over else ()
 
@@ -179,14 +168,14 @@ class _Answer:
             )  # fmt: skip
             self._again(session, error.message)
 
-        self.deps.db.run(record, patience=_PATIENCE)
+        self.deps.db.run(record, patience=PATIENCE)
         telemetry.submitted(self.take.service, "unavailable")
         return ()
 
     def not_sent(self, error: Exception) -> Refs:
         """Nothing left this process. What went wrong is ours: `step.run` says whether it waits, is tried or ends."""
         reason = str(error)
-        self.deps.db.run(lambda session: self._again(session, reason), patience=_PATIENCE)
+        self.deps.db.run(lambda session: self._again(session, reason), patience=PATIENCE)
         telemetry.submitted(self.take.service, "not_sent")
         return ()
 
@@ -194,10 +183,10 @@ class _Answer:
         """Surely not, and never as it is."""
 
         def record(session: Session) -> None:
-            if self._nothing_bought(session, "refused", error.message):
+            if purchase.nothing_bought(session, self.attempt, "refused", error.message):
                 self._failed(session, "refused", f"{error.kind}: {error.message}", purchase.refusal(error))
 
-        self.deps.db.run(record, patience=_PATIENCE)
+        self.deps.db.run(record, patience=PATIENCE)
         telemetry.submitted(self.take.service, "refused")
         return self._scene
 
@@ -216,18 +205,12 @@ class _Answer:
                     due_at=NOW,
                 )
 
-        self.deps.db.run(record, patience=_PATIENCE)
+        self.deps.db.run(record, patience=PATIENCE)
         telemetry.submitted(self.take.service, "unclear")
         return self._scene
 
-    def _nothing_bought(self, session: Session, outcome: str, detail: str) -> bool:
-        if not money.end_attempt(session, self.attempt.id, outcome, detail=detail):
-            return False
-        money.release(session, self.attempt)
-        return True
-
     def _again(self, session: Session, reason: str) -> None:
-        if self._nothing_bought(session, money.HELD, reason):
+        if purchase.nothing_bought(session, self.attempt, attempts.HELD, reason):
             seconds = pause(self.deps.settings.timing, self.take.waits)
             purchase.end(
                 session, self.take, self.attempt, "not_accepted", reason=reason, sent=False, tries=self.take.tries,

@@ -20,9 +20,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from vidpipe import telemetry
-from vidpipe.db import projects, record, scenes
-from vidpipe.db.models import ClusterSign, GenerationCandidate, Project, Scene, Take, Workable
-from vidpipe.domain.states import SCENE_ENDED, TAKE_LIVE, CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.db import drawings, projects, record, scenes
+from vidpipe.db.models import ClusterSign, Drawing, GenerationCandidate, Project, Scene, Take, Workable
+from vidpipe.domain.states import (
+    SCENE_ENDED,
+    TAKE_LIVE,
+    CandidateState,
+    DrawingState,
+    ProjectState,
+    SceneState,
+    TakeState,
+)
 from vidpipe.errors import StorageError
 from vidpipe.pipeline import lane, restored
 from vidpipe.pipeline.deps import Deps
@@ -170,7 +178,7 @@ def _scenes() -> ColumnElement[bool]:
 def _under_way() -> ColumnElement[bool]:
     """SQL: something of the scene's round is still to come by itself."""
     at_service = TAKE_LIVE - {TakeState.DELIVERED}
-    return exists().where(
+    takes = exists().where(
         Take.scene_id == Scene.id,
         Take.version == Scene.version,
         or_(
@@ -178,12 +186,22 @@ def _under_way() -> ColumnElement[bool]:
             and_(Take.state == str(TakeState.DELIVERED), scenes.unfinished()),
         ),
     )
+    return or_(takes, drawings.under_way())
 
 
 def _ended() -> ColumnElement[bool]:
     """Scenes that ended and have takes that did not."""
-    takes = select(Take.scene_id).where(loose())
-    return and_(Scene.id.in_(takes), Scene.state.in_([str(state) for state in SCENE_ENDED]))
+    return and_(Scene.id.in_(select(Take.scene_id).where(loose())), _over())
+
+
+def _over() -> ColumnElement[bool]:
+    return Scene.state.in_([str(state) for state in SCENE_ENDED])
+
+
+def _drawn_for() -> ColumnElement[bool]:
+    """Scenes that ended and have pictures in line; not one question with the takes', which would read all scenes."""
+    loose_ones = select(Drawing.scene_id).where(Drawing.state == str(DrawingState.QUEUED), ~drawings.wanted())
+    return and_(Scene.id.in_(loose_ones), _over())
 
 
 def _takes() -> ColumnElement[bool]:
@@ -213,6 +231,11 @@ def _candidates() -> ColumnElement[bool]:
     return GenerationCandidate.state.in_([str(CandidateState.ANNOUNCED), str(CandidateState.STORED)])
 
 
+def _drawings() -> ColumnElement[bool]:
+    queued = and_(Drawing.state == str(DrawingState.QUEUED), projects.runs(Drawing.project_id), drawings.wanted())
+    return or_(queued, Drawing.state == str(DrawingState.DRAWING))
+
+
 def _stitching() -> ColumnElement[bool]:
     return Project.state == str(ProjectState.STITCHING)
 
@@ -222,8 +245,10 @@ KINDS: tuple[tuple[type[Workable], Any], ...] = (
     (Project, _stitching),
     (Scene, _scenes),
     (Scene, _ended),
+    (Scene, _drawn_for),
     (Take, _takes),
     (GenerationCandidate, _candidates),
+    (Drawing, _drawings),
 )
 
 

@@ -5,6 +5,7 @@
     billed AMOUNT  it did and brought nothing: what it cost is entered
     resubmit       order again now, at the risk of paying twice; the first order keeps its reservation
 
+A picture comes with the answer to its order or never: nobody can find it, and whatever is said, it is drawn again.
 Each may be said twice. An answer that turns out wrong harms nothing that was bought: an order that was called lost
 and is delivered after all joins its scene as another candidate.
 """
@@ -21,14 +22,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, String, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
-from vidpipe.db import money, scenes
-from vidpipe.db.models import Attempt, Project, Purchase, Scene, Take
+from vidpipe.db import attempts, drawings, money, scenes
+from vidpipe.db.models import Attempt, Drawing, Project, Purchase, Scene, Take
 from vidpipe.db.transitions import NOW, advance, advance_many
 from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
-from vidpipe.domain.states import Entity, TakeState
+from vidpipe.domain.states import DrawingState, Entity, TakeState
 from vidpipe.errors import UserError
 from vidpipe.pipeline import purchase
+from vidpipe.pipeline.accounts import name_of
 from vidpipe.pipeline.deps import Deps
 
 _LEAST = 4  # characters of a token that name it
@@ -42,8 +44,9 @@ class Unknown:
     project_id: UUID
     film: str
     scene: str
-    take: str  # '1.2': round and slot
-    take_state: str
+    kind: str  # take, image
+    take: str  # 'take 1.2': round and slot; 'first frame'
+    take_state: str  # or the picture's
     service: str
     model: str
     price: Decimal  # US dollars it may have cost
@@ -75,6 +78,11 @@ def found(deps: Deps, words: str, name: str) -> str:
 
     def work(session: Session) -> str:
         one, take, attempt = _open(session, words)
+        if isinstance(take, Drawing):
+            raise UserError(
+                f"{_words(one)}: a picture that was not received cannot be fetched later",
+                remedy="Say `billed` with what it cost, or `lost` where it is not on the bill: it is drawn again.",
+            )
         if not name.strip():
             raise UserError("the operation's name is missing", remedy="The service's console or bill shows it.")
         timeout = deps.capabilities(take.service, take.model).timeout_seconds
@@ -125,14 +133,16 @@ def resubmit(deps: Deps, words: str) -> str:
 
     def work(session: Session) -> str:
         one, take, _ = _open(session, words)
-        if take.state != TakeState.UNCERTAIN:
+        if take.state not in (TakeState.UNCERTAIN, DrawingState.UNCERTAIN):
             return f"{_words(one)} was ordered again already; it stays on this list until its fate is known"
         reason = "a person has it ordered again"
-        if take.operation is not None or not _wanted(session, take):
+        watched = isinstance(take, Take) and take.operation is not None
+        if watched or not _wanted(session, take):
             raise UserError(
                 f"{_words(one)} is not wanted any more", remedy="Say `found`, `lost` or `billed` when you know."
             )
-        advance(session, take, "not_accepted", reason=reason, sent=False, admitted_at=None)
+        place = {"admitted_at": None} if isinstance(take, Take) else {}
+        advance(session, take, "not_accepted", reason=reason, sent=False, **place)
         return f"{_words(one)} is ordered again; the first order stays on this list until its fate is known"
 
     return deps.db.run(work)
@@ -143,24 +153,35 @@ def _rows(*which: ColumnElement[bool]) -> Any:
     never_ended = Take.state.in_([str(TakeState.UNCERTAIN), str(TakeState.OVERDUE)])
     bill_unknown = and_(never_ended, Attempt.operation == Take.operation)
     return (
-        select(Attempt, Purchase, Take, Scene, Project)
+        select(Attempt, Purchase, Take, Drawing, Scene, Project)
         .join(Purchase, Purchase.id == Attempt.purchase_id)
-        .join(Take, Take.id == Purchase.take_id)
-        .join(Scene, Scene.id == Take.scene_id)
-        .join(Project, Project.id == Take.project_id)
+        .outerjoin(Take, Take.id == Purchase.take_id)
+        .outerjoin(Drawing, Drawing.id == Purchase.drawing_id)
+        .join(Scene, Scene.id == Purchase.scene_id)
+        .join(Project, Project.id == Purchase.project_id)
         .where(or_(unsure, bill_unknown), *which)
         .order_by(Attempt.created_at, Attempt.id)
     )
 
 
-def _unknown(attempt: Attempt, order: Purchase, take: Take, scene: Scene, project: Project) -> Unknown:
+def _unknown(
+    attempt: Attempt, order: Purchase, take: Take | None, drawing: Drawing | None, scene: Scene, project: Project
+) -> Unknown:
+    row = _either(take, drawing)
     return Unknown(
-        token=attempt.token, project_id=project.id, film=project.title, scene=scene.label,
-        take=f"{take.round}.{take.slot}", take_state=take.state, service=take.service, model=take.model,
-        price=order.price, since=attempt.created_at, operation=attempt.operation,
-        detail=take.last_error or attempt.detail or "", prompt=take.prompt,
-        asked=take.state == TakeState.OVERDUE or (take.state == TakeState.UNCERTAIN and take.due_at is not None),
+        token=attempt.token, project_id=project.id, film=project.title, scene=scene.label, kind=order.kind,
+        take=name_of(row), take_state=row.state, service=row.service, model=row.model, price=order.price,
+        since=attempt.created_at,
+        operation=attempt.operation, detail=row.last_error or attempt.detail or "", prompt=row.prompt,
+        asked=row.state == TakeState.OVERDUE or (row.state == TakeState.UNCERTAIN and row.due_at is not None),
     )  # fmt: skip
+
+
+def _either(take: Take | None, drawing: Drawing | None) -> Take | Drawing:
+    """What the order was for."""
+    found = take or drawing
+    assert found is not None, "a purchase is a take's or a picture's"
+    return found
 
 
 def _named(session: Session, words: str) -> Unknown:
@@ -183,14 +204,15 @@ def _row(session: Session, words: str) -> Any:
     raise UserError(f"there is no order {words!r}", remedy="`vidpipe uncertain list` shows those of unknown fate.")
 
 
-def _open(session: Session, words: str) -> tuple[Unknown, Take, Attempt]:
+def _open(session: Session, words: str) -> tuple[Unknown, Take | Drawing, Attempt]:
     """The order, with its scene locked against others who decide about it, and its take against an answer just now."""
-    _, _, take, scene, _ = _row(session, words)
+    _, _, take, drawing, scene, _ = _row(session, words)
     scenes.lock(session, scene.id)
-    session.execute(select(Take.id).where(Take.id == take.id).with_for_update(key_share=True))
+    row = _either(take, drawing)
+    session.execute(select(type(row).id).where(type(row).id == row.id).with_for_update(key_share=True))
     session.expire_all()
-    attempt, order, take, scene, project = _row(session, words)
-    return _unknown(attempt, order, take, scene, project), take, attempt
+    attempt, order, take, drawing, scene, project = _row(session, words)
+    return _unknown(attempt, order, take, drawing, scene, project), _either(take, drawing), attempt
 
 
 def _watch_again(session: Session, take: Take, timeout: float) -> None:
@@ -198,22 +220,38 @@ def _watch_again(session: Session, take: Take, timeout: float) -> None:
     advance_many(session, Entity.TAKE, [take.id], "accepted", fault=None, ended_at=None, deadline_at=longest)
 
 
-def _wanted(session: Session, take: Take) -> bool:
-    wanted = select(Take.id).where(Take.id == take.id, scenes.buying())
+def _wanted(session: Session, row: Take | Drawing) -> bool:
+    of_a_take = isinstance(row, Take)
+    wanted = select(type(row).id).where(type(row).id == row.id, scenes.buying() if of_a_take else drawings.wanted())
     return session.execute(wanted).scalar_one_or_none() is not None
 
 
-def _given_up(session: Session, take: Take, one: Unknown, reason: str) -> str:
+def _given_up(session: Session, take: Take | Drawing, one: Unknown, reason: str) -> str:
     """End a take that waited for this answer, unless another order of it is of unknown fate too."""
+    if isinstance(take, Drawing):
+        return _drawn_again(session, take, reason)
     gone_on = take.state not in (TakeState.UNCERTAIN, TakeState.OVERDUE)
     if gone_on or take.operation != one.operation:  # it may be another order of the take that is still watched
         return "its take has gone on meanwhile"
-    if money.unsure(session, take):
+    if attempts.unsure(session, take):
         return "another order of its take is of unknown fate too"
     advance(session, take, "lost", reason=reason, last_error=reason, fault=str(Fault.LOST), ended_at=NOW)
     scenes.wake(session, take.scene_id)
     return "its scene goes on" if _wanted(session, take) else "its scene does not want it any more"
 
 
+def _drawn_again(session: Session, drawing: Drawing, reason: str) -> str:
+    """A picture that waited for this answer is ordered again where its scene still wants it."""
+    if drawing.state != DrawingState.UNCERTAIN:
+        return "its picture has gone on meanwhile"
+    if attempts.unsure(session, drawing):
+        return "another order of the picture is of unknown fate too"
+    if _wanted(session, drawing):
+        advance(session, drawing, "not_accepted", reason=reason, sent=False)
+        return "it is drawn again"
+    advance(session, drawing, "lost", reason=reason, last_error=reason, fault=str(Fault.LOST), ended_at=NOW)
+    return "its scene does not want it any more"
+
+
 def _words(one: Unknown) -> str:
-    return f"{one.film}, {one.scene}, take {one.take}"
+    return f"{one.film}, {one.scene}, {one.take}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from vidpipe.report.facts import Asked, Eased, Picture
+from vidpipe.report.bought import Asked, Eased, Picture
 
 
 def asked(request: Mapping[str, Any]) -> Asked:
@@ -22,12 +22,16 @@ def asked(request: Mapping[str, Any]) -> Asked:
     )  # fmt: skip
 
 
+def pictures(references: Iterable[Mapping[str, Any]]) -> tuple[Picture, ...]:
+    """The references that went with a prompt."""
+    return tuple(_picture(str(one["tag"]), str(one["key"])) for one in references)
+
+
 def _pictures(request: Mapping[str, Any]) -> Iterator[Picture]:
     for which in ("first", "last"):
         if request.get(f"{which}_frame"):
             yield _picture(which, str(request[f"{which}_frame"]))
-    for one in request.get("references") or ():
-        yield _picture(str(one["tag"]), str(one["key"]))
+    yield from pictures(request.get("references") or ())
 
 
 def _picture(tag: str, key: str) -> Picture:

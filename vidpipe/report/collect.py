@@ -17,6 +17,7 @@ from vidpipe.db.engine import Database
 from vidpipe.db.models import (
     Attempt,
     Cut,
+    Drawing,
     GenerationCandidate,
     Project,
     Purchase,
@@ -27,10 +28,11 @@ from vidpipe.db.models import (
 from vidpipe.db.models import Sequence as SequenceRow
 from vidpipe.db.money import Line
 from vidpipe.domain.scoring import weights_of
-from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import CandidateState, DrawingState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.report import candidates as clips
 from vidpipe.report import ledger, timeline
-from vidpipe.report.asked import asked
+from vidpipe.report.asked import asked, pictures
+from vidpipe.report.bought import DrawingFacts, TakeFacts
 from vidpipe.report.facts import (
     CandidateFacts,
     Chapter,
@@ -39,7 +41,6 @@ from vidpipe.report.facts import (
     Report,
     SceneFacts,
     Span,
-    TakeFacts,
     Totals,
     TransitionFacts,
 )
@@ -60,9 +61,10 @@ class _Rows:
     sequences: dict[UUID, SequenceRow]
     scenes: Sequence[Scene]
     takes: dict[UUID, list[Take]]  # by scene
+    drawings: dict[UUID, list[Drawing]]  # by scene
     candidates: dict[UUID, list[GenerationCandidate]]  # by scene
     transitions: Sequence[Transition]
-    attempts: dict[UUID, int]  # how many, by take
+    attempts: dict[UUID, int]  # how many, by take or drawing
     lines: Sequence[Line]  # of the ledger
     cut: Cut | None
 
@@ -100,11 +102,12 @@ def _read(session: Session, project_id: UUID) -> _Rows:
         return list(session.execute(statement).scalars())
 
     purchases = all_of(select(Purchase).where(Purchase.project_id == project_id).order_by(Purchase.created_at))
-    take_of = {purchase.id: purchase.take_id for purchase in purchases}
+    whose = {purchase.id: purchase.take_id or purchase.drawing_id for purchase in purchases}
     attempts: dict[UUID, int] = defaultdict(int)
     mine = select(Purchase.id).where(Purchase.project_id == project_id)
     for attempt in all_of(select(Attempt).where(Attempt.purchase_id.in_(mine))):
-        attempts[take_of[attempt.purchase_id]] += 1
+        attempts[whose[attempt.purchase_id]] += 1
+    drawings = select(Drawing).where(Drawing.project_id == project_id).order_by(Drawing.created_at, Drawing.id)
     candidates = (
         select(GenerationCandidate)
         .join(Take, Take.id == GenerationCandidate.take_id)
@@ -116,6 +119,7 @@ def _read(session: Session, project_id: UUID) -> _Rows:
         sequences={sequence.id: sequence for sequence in projects.sequences(session, project_id)},
         scenes=projects.scenes(session, project_id),
         takes=_by_scene(projects.takes(session, project_id)),
+        drawings=_by_scene(all_of(drawings)),
         candidates=_by_scene(all_of(candidates)),
         transitions=all_of(
             select(Transition).where(Transition.project_id == project_id).order_by(Transition.at, Transition.id)
@@ -163,6 +167,8 @@ def _transitions(rows: _Rows) -> dict[UUID | None, list[TransitionFacts]]:
     names: dict[UUID, str] = {}
     for take in (take for takes in rows.takes.values() for take in takes):
         names[take.id] = f"take {take.round}.{take.slot}"
+    for drawing in (drawing for found in rows.drawings.values() for drawing in found):
+        names[drawing.id] = f"{drawing.which} frame"
     for candidate in (candidate for found in rows.candidates.values() for candidate in found):
         names[candidate.id] = f"{names[candidate.take_id]}, candidate {candidate.number}"
     found: dict[UUID | None, list[TransitionFacts]] = defaultdict(list)
@@ -190,7 +196,22 @@ def _scene(rows: _Rows, scene: Scene, moves: Sequence[TransitionFacts], lane: tu
         wall_seconds=seconds, money=ledger.sums(line for line in rows.lines if line.scene_id == scene.id),
         chosen=chosen, why=_why(chosen, moves), service_why=str(scene.spec.get("chosen") or ""), candidates=delivered,
         takes=tuple(_take(take, rows.attempts.get(take.id, 0)) for take in rows.takes.get(scene.id, ())),
-        transitions=tuple(moves), lane=lane,
+        drawings=tuple(_drawing(one, rows) for one in rows.drawings.get(scene.id, ())), transitions=tuple(moves),
+        lane=lane,
+    )  # fmt: skip
+
+
+def _drawing(drawing: Drawing, rows: _Rows) -> DrawingFacts:
+    asked_for = drawing.request
+    return DrawingFacts(
+        id=drawing.id, which=drawing.which, version=drawing.version, round=drawing.round, number=drawing.number,
+        state=DrawingState(drawing.state), service=drawing.service, model=drawing.model,
+        model_version=drawing.model_version or "", seed=drawing.seed, prompt=drawing.prompt,
+        policy_level=drawing.policy_level, aspect=str(asked_for["aspect"]), resolution=str(asked_for["resolution"]),
+        pictures=pictures(asked_for["references"]), attempts=rows.attempts.get(drawing.id, 0), key=drawing.key or "",
+        width=drawing.width, height=drawing.height,
+        money=ledger.sums(line for line in rows.lines if line.drawing_id == drawing.id),
+        error=drawing.last_error or "", ended_at=drawing.ended_at,
     )  # fmt: skip
 
 

@@ -12,18 +12,8 @@ from typing import Any
 
 from vidpipe.report import layout as lay
 from vidpipe.report import remedies, words
-from vidpipe.report.facts import (
-    Asked,
-    CandidateFacts,
-    DimensionFacts,
-    Money,
-    Report,
-    SceneFacts,
-    Span,
-    TakeFacts,
-    Totals,
-    TransitionFacts,
-)
+from vidpipe.report.bought import Asked, DrawingFacts, Money, Picture, TakeFacts
+from vidpipe.report.facts import CandidateFacts, DimensionFacts, Report, SceneFacts, Span, Totals, TransitionFacts
 from vidpipe.report.layout import Item, Layout
 
 VERSION = 1
@@ -127,7 +117,7 @@ def _scene(report: Report, scene: SceneFacts, where: Layout) -> dict[str, Any]:
         "cost": _money(scene.money), "quality": chosen.composite if chosen else None,
         "dimensions": [_dimension(part) for part in chosen.dimensions] if chosen else [], "why_chosen": scene.why,
         "candidates": [_candidate(one, where) for one in scene.candidates],
-        "takes": [_take(take) for take in scene.takes],
+        "takes": [_take(take) for take in scene.takes], "drawings": [_drawing(one) for one in scene.drawings],
         "timeline": [_span(span) for span in scene.lane],
         "transitions": [_transition(move) for move in scene.transitions],
     }  # fmt: skip
@@ -178,11 +168,26 @@ def _take(take: TakeFacts) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _drawing(one: DrawingFacts) -> dict[str, Any]:
+    return {
+        "id": str(one.id), "frame": one.which, "version": one.version, "round": one.round, "number": one.number,
+        "state": str(one.state), "service": one.service, "model": one.model, "model_version": one.model_version,
+        "seed": one.seed, "prompt_sent": one.prompt, "policy_level": one.policy_level, "aspect": one.aspect,
+        "resolution": one.resolution, "pictures": [_picture(picture) for picture in one.pictures],
+        "tries": one.attempts, "key": one.key, "width": one.width, "height": one.height, "cost": _money(one.money),
+        "error": one.error, "ended_at": _time(one.ended_at),
+    }  # fmt: skip
+
+
+def _picture(one: Picture) -> dict[str, Any]:
+    return {"tag": one.tag, "key": one.key, "sha256": one.sha256}
+
+
 def _asked(asked: Asked) -> dict[str, Any]:
     return {
         "seconds": asked.seconds, "width": asked.width, "height": asked.height, "fps": asked.fps, "audio": asked.audio,
         "negative_prompt": asked.negative_prompt,
-        "pictures": [{"tag": one.tag, "key": one.key, "sha256": one.sha256} for one in asked.pictures],
+        "pictures": [_picture(one) for one in asked.pictures],
         "left_out": list(asked.left_out),
         "eased": None if asked.eased is None else {**asdict(asked.eased), "changed": list(asked.eased.changed)},
     }  # fmt: skip

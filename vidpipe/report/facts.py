@@ -11,18 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import CandidateState, DrawingState, Entity, ProjectState, SceneState, TakeState
+from vidpipe.report.bought import DrawingFacts, Money, TakeFacts
 
 _LOST = frozenset({SceneState.BLOCKED, SceneState.CANCELLED, SceneState.SKIPPED})
-
-
-@dataclass(frozen=True)
-class Money:
-    """US dollars: what was settled, and what is still reserved."""
-
-    settled: Decimal = Decimal(0)
-    reserved: Decimal = Decimal(0)
-    currency: str = "USD"
 
 
 @dataclass(frozen=True)
@@ -141,71 +133,6 @@ class CandidateFacts:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture that went with a prompt."""
-
-    tag: str  # CHAR_01; first, last for key frames
-    key: str  # in the media store
-    sha256: str  # of a file that a person gave; empty for one that was made
-
-
-@dataclass(frozen=True)
-class Eased:
-    """What a level of the content-policy ladder changed, and why."""
-
-    level: int
-    name: str
-    changed: tuple[str, ...]
-    why: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What went to the service besides the prompt and the seed, so that it can be understood and asked for again."""
-
-    seconds: float | None = None
-    width: int | None = None  # pixels
-    height: int | None = None
-    fps: int | None = None
-    audio: bool | None = None
-    negative_prompt: str = ""
-    pictures: tuple[Picture, ...] = ()
-    left_out: tuple[str, ...] = ()  # what the model cannot do, in words
-    eased: Eased | None = None
-
-
-@dataclass(frozen=True)
-class TakeFacts:
-    """One purchase."""
-
-    id: UUID
-    version: int
-    round: int
-    slot: int
-    state: TakeState
-    service: str
-    model: str
-    model_version: str
-    count: int
-    filtered: int
-    seed: int | None
-    prompt: str  # as sent
-    asked: Asked
-    policy_level: int
-    operation: str
-    attempts: int  # calls to the service that may have bought
-    error: str
-    cost: Decimal | None
-    submitted_at: datetime | None
-    ended_at: datetime | None
-
-    @property
-    def name(self) -> str:
-        """'1.2': round and slot."""
-        return f"{self.round}.{self.slot}"
-
-
-@dataclass(frozen=True)
 class TransitionFacts:
     """One move of one row."""
 
@@ -280,6 +207,7 @@ class SceneFacts:
     service_why: str  # why this service was, where a rule chose it
     candidates: tuple[CandidateFacts, ...]  # of every version, in the order they were bought
     takes: tuple[TakeFacts, ...]
+    drawings: tuple[DrawingFacts, ...]  # of every version, in the order they were asked for
     transitions: tuple[TransitionFacts, ...]
     lane: tuple[Span, ...]
 
@@ -318,9 +246,11 @@ class SceneFacts:
 
     @property
     def unclear(self) -> bool:
-        """It waits on a take of which nobody knows whether it was bought."""
+        """It waits on a take, or a picture, of which nobody knows whether it was bought."""
         mine = [take for take in self.takes if take.version == self.version]
-        return self.state == SceneState.GENERATING and any(take.state == TakeState.UNCERTAIN for take in mine)
+        drawn = [one.state for one in self.drawings if one.version == self.version]
+        unknown = DrawingState.UNCERTAIN in drawn or TakeState.UNCERTAIN in [take.state for take in mine]
+        return self.state == SceneState.GENERATING and unknown
 
     @property
     def troubled(self) -> bool:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from vidpipe.db.money import Line
-from vidpipe.report.facts import Money, ServiceMoney
+from vidpipe.report.bought import Money
+from vidpipe.report.facts import ServiceMoney
 
 
 def sums(lines: Iterable[Line]) -> Money:

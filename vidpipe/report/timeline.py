@@ -3,6 +3,7 @@
 A row is in a step while it is in the step's state; the time until a worker takes it up counts as the step's.
 
     waiting    scene waiting      for the scenes it comes after, or for its turn
+    draw       drawing queued or drawing   a key frame is made
     queue      take queued        for a worker, or between two tries
     submit     take submitting    the call that buys
     service    take submitted     at the service
@@ -26,11 +27,12 @@ from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
-from vidpipe.domain.states import CandidateState, Entity, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import CandidateState, DrawingState, Entity, ProjectState, SceneState, TakeState
 from vidpipe.report.facts import Span, StepTime, TransitionFacts
 
 STEPS = (
-    "waiting", "queue", "submit", "service", "unclear", "download", "score", "choose", "analyze", "stitch", "held",
+    "waiting", "draw", "queue", "submit", "service", "unclear", "download", "score", "choose", "analyze", "stitch",
+    "held",
 )  # fmt: skip
 
 _STEP_OF: Mapping[tuple[str, str], str] = {
@@ -38,6 +40,9 @@ _STEP_OF: Mapping[tuple[str, str], str] = {
     (Entity.SCENE, SceneState.GENERATING): "choose",
     (Entity.SCENE, SceneState.SELECTING): "choose",
     (Entity.SCENE, SceneState.ANALYZING): "analyze",
+    (Entity.DRAWING, DrawingState.QUEUED): "draw",
+    (Entity.DRAWING, DrawingState.DRAWING): "draw",
+    (Entity.DRAWING, DrawingState.UNCERTAIN): "unclear",
     (Entity.TAKE, TakeState.QUEUED): "queue",
     (Entity.TAKE, TakeState.SUBMITTING): "submit",
     (Entity.TAKE, TakeState.SUBMITTED): "service",
@@ -50,7 +55,7 @@ _STEP_OF: Mapping[tuple[str, str], str] = {
     (Entity.PROJECT, ProjectState.WAITING): "held",
 }
 # What the lane shows first; an uncertain take isn't live, so the scene goes on with whatever else it has.
-_FIRST = ("analyze", "waiting", "queue", "submit", "service", "download", "score", "unclear", "choose")
+_FIRST = ("analyze", "waiting", "draw", "queue", "submit", "service", "download", "score", "unclear", "choose")
 _OF_SCENE = frozenset({"waiting", "choose", "analyze"})  # without one of these the scene is at its end
 _IDLE = frozenset({"waiting", "queue", "choose", "unclear"})
 _AS_LANES = frozenset({"waiting", "choose", "held"})  # what only the lanes tell: 'generating' spans all of a scene

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from vidpipe.report.facts import MeasureFacts, Money, Report
+from vidpipe.report.bought import Money
+from vidpipe.report.facts import MeasureFacts, Report
 
 STEPS: Mapping[str, tuple[str, str]] = {
     "waiting": ("Waiting", "for the shots it comes after, or for its turn"),
+    "draw": ("Draw", "a key frame is drawn"),
     "queue": ("Queue", "for a worker, or between two tries"),
     "submit": ("Submit", "the call that buys"),
     "service": ("At the service", "being made"),
@@ -55,6 +57,8 @@ STATES: Mapping[str, tuple[str, str]] = {
     "refused": ("refused", "bad"),
     "overdue": ("overdue, still watched", "warn"),
     "uncertain": ("uncertain", "warn"),
+    "drawing": ("being drawn", "busy"),
+    "drawn": ("drawn", "good"),
     "announced": ("to be fetched", "busy"),
     "stored": ("to be scored", "busy"),
     "scored": ("scored", "quiet"),

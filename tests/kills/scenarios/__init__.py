@@ -3,7 +3,7 @@ may change. Services fail by injection, so that one order meets the fault and th
 
 from __future__ import annotations
 
-from tests.kills.scenarios import answers, money, orders, store, unclear, usual
+from tests.kills.scenarios import answers, drawn, money, orders, store, unclear, usual
 
-_ALL = (*usual.all_of(), *answers.all_of(), *store.all_of(), *orders.all_of(), *money.all_of(), *unclear.all_of())
-SCENARIOS = {scenario.name: scenario for scenario in _ALL}
+_PARTS = (usual, answers, store, orders, money, unclear, drawn)
+SCENARIOS = {scenario.name: scenario for part in _PARTS for scenario in part.all_of()}

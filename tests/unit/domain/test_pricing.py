@@ -15,6 +15,7 @@ from vidpipe.domain.catalogue import read_catalogue
 from vidpipe.domain.forecast import forecast
 from vidpipe.domain.preflight import preflight
 from vidpipe.domain.pricing import estimate
+from vidpipe.domain.storyboard import Storyboard
 from vidpipe.errors import SetupError
 
 TODAY = date(2026, 11, 20)
@@ -71,6 +72,35 @@ def test_a_dearer_fallback_counts_in_the_worst_case(folder: Path) -> None:
     film = read(folder, scenes("prompt: a, fallback: veo, max_takes: 2", head="duration: 4\n"))
     (scene,) = estimate(film, SERVICES).scenes
     assert (scene.cost, scene.worst, scene.pays) == (0, Decimal("3.20"), True)
+
+
+def test_a_key_frame_that_is_drawn_is_paid_for_and_at_worst_three_times(folder: Path) -> None:
+    film = read(folder, scenes("prompt: a, first_frame: {draw: a quay}, max_takes: 2", head=VEO))
+    (scene,) = estimate(film, SERVICES).scenes
+    assert [(one.which, one.service, one.model, one.cost) for one in scene.drawn] == [
+        ("first", "painter", "oil", Decimal("0.10"))
+    ]
+    assert (scene.cost, scene.worst) == (Decimal("1.70"), Decimal("3.50"))
+    assert scene.paid == ("veo", "painter")
+    assert forecast(film, SERVICES).seconds - forecast(bare(film), SERVICES).seconds == pytest.approx(10)
+
+
+def bare(film: Storyboard) -> Storyboard:
+    """The same without its frames."""
+    parts = tuple(
+        replace(part, scenes=tuple(replace(one, first_frame=None) for one in part.scenes)) for part in film.sequences
+    )
+    return replace(film, sequences=parts)
+
+
+def test_one_that_its_model_cannot_take_is_not_drawn_and_a_free_one_pays_nobody(folder: Path) -> None:
+    film = read(folder, scenes("prompt: a, model: veo-lite, first_frame: {draw: a quay}", head=VEO))
+    assert estimate(film, SERVICES).scenes[0].drawn == ()
+    free = read(folder, scenes("prompt: a, first_frame: {draw: a quay, service: painter/ink}"))
+    (scene,) = estimate(free, SERVICES).scenes
+    assert len(scene.drawn) == 1 and not scene.pays
+    paid = read(folder, scenes("prompt: a, first_frame: {draw: a quay}", head="budget: 1\n"))
+    assert estimate(paid, SERVICES).scenes[0].paid == ("painter",)
 
 
 def test_references_that_force_a_longer_clip_are_paid_for(folder: Path) -> None:

@@ -81,8 +81,11 @@ def test_a_take_that_ended_lives_again_only_where_its_order_was_accepted_after_a
         ended = state in TAKE_ENDED
 
 
+_QUEUED = (Entity.TAKE, TakeState.QUEUED)
+
+
 def test_a_take_reaches_the_service_only_after_its_intent_was_committed() -> None:
-    onward = {event: to for (entity, state, event), to in TABLE.items() if state == TakeState.QUEUED}
+    onward = {event: to for (entity, state, event), to in TABLE.items() if (entity, state) == _QUEUED}
     # 'accepted' is the late answer to an earlier intent that had been given up as lost.
     assert onward == {
         "submit_began": TakeState.SUBMITTING,

@@ -9,19 +9,17 @@ from uuid import UUID, uuid5
 
 from tests.factories import at
 from vidpipe.domain.scoring import DEFAULT_WEIGHTS, DIMENSIONS
-from vidpipe.domain.states import CandidateState, ProjectState, SceneState, TakeState
+from vidpipe.domain.states import CandidateState, DrawingState, ProjectState, SceneState, TakeState
+from vidpipe.report.bought import Asked, DrawingFacts, Money, TakeFacts
 from vidpipe.report.facts import (
-    Asked,
     CandidateFacts,
     CutFacts,
     DimensionFacts,
     FilmFacts,
     MeasureFacts,
-    Money,
     Report,
     SceneFacts,
     Span,
-    TakeFacts,
     Totals,
     TransitionFacts,
 )
@@ -75,6 +73,18 @@ def take(row: str = "take", **values: Any) -> TakeFacts:
     return TakeFacts(id=name(row), **{**plain, **values})
 
 
+def drawing(row: str = "drawing", **values: Any) -> DrawingFacts:
+    """A key frame that was drawn."""
+    plain: dict[str, Any] = {
+        "which": "first", "version": 1, "round": 1, "number": 1, "state": DrawingState.DRAWN,
+        "service": "gemini_images", "model": "gemini-3-pro-image", "model_version": "gemini-3-pro-image-0001",
+        "seed": 7, "prompt": "An empty quay at dawn.", "policy_level": 0, "aspect": "16:9", "resolution": "1K",
+        "pictures": (), "attempts": 1, "key": "film/scene/drawing/token.png", "width": 1376, "height": 768,
+        "money": Money(Decimal("0.134")), "error": "", "ended_at": at(0.1),
+    }  # fmt: skip
+    return DrawingFacts(id=name(row), **{**plain, **values})
+
+
 def scene(position: int = 0, **values: Any) -> SceneFacts:
     """A done scene with one clip."""
     chosen = candidate(f"c{position}")
@@ -85,7 +95,8 @@ def scene(position: int = 0, **values: Any) -> SceneFacts:
         "version": 1, "rounds": 1, "started_at": at(0), "finished_at": at(4), "wall_seconds": 4.0,
         "money": Money(Decimal("0.25")), "chosen": chosen, "why": "the only candidate", "service_why": "",
         "candidates": (chosen,),
-        "takes": (take(),), "transitions": (), "lane": (Span("service", 0.5, 3.0), Span("score", 3.0, 4.0)),
+        "takes": (take(),), "drawings": (), "transitions": (),
+        "lane": (Span("service", 0.5, 3.0), Span("score", 3.0, 4.0)),
     }  # fmt: skip
     return SceneFacts(id=name(f"scene {position}"), **{**plain, **values})
 

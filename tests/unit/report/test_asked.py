@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from tests.unit.report import made
 from vidpipe.report.asked import asked
+from vidpipe.report.bought import Asked, Eased, Picture
 from vidpipe.report.document import document
-from vidpipe.report.facts import Asked, Eased, Picture
 from vidpipe.report.page import page
 
 SHA = "a" * 64

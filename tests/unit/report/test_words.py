@@ -11,7 +11,8 @@ from tests.unit.report.made import report, scene, unfinished, without_clip
 from vidpipe.domain.scoring import DIMENSIONS as SCORED
 from vidpipe.domain.states import CandidateState, ProjectState, SceneState, TakeState
 from vidpipe.report import words
-from vidpipe.report.facts import MeasureFacts, Money
+from vidpipe.report.bought import Money
+from vidpipe.report.facts import MeasureFacts
 
 
 @pytest.mark.parametrize(

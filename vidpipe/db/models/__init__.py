@@ -2,6 +2,7 @@
 
 from vidpipe.db.models.assets import Asset, AssetAppearance, AssetCleanReference, Manifest
 from vidpipe.db.models.base import Base, Workable
+from vidpipe.db.models.drawings import Drawing
 from vidpipe.db.models.film import (
     Cut,
     Keyframe,
@@ -24,6 +25,7 @@ __all__ = [
     "Base",
     "ClusterSign",
     "Cut",
+    "Drawing",
     "GenerationCandidate",
     "Keyframe",
     "Label",

@@ -140,6 +140,7 @@ class Keyframe(Identified):
     source: Mapped[str]  # image, previous, drawn
     key: Mapped[str]
     from_scene_id: Mapped[UUID | None] = mapped_column(ForeignKey("scenes.id"))
+    drawing_id: Mapped[UUID | None] = mapped_column(ForeignKey("drawings.id"))
 
     __table_args__ = (UniqueConstraint("scene_id", "version", "which"),)
 

@@ -20,6 +20,7 @@ class Purchase(Identified):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), index=True)
     scene_id: Mapped[UUID | None] = mapped_column(ForeignKey("scenes.id"))
     take_id: Mapped[UUID | None] = mapped_column(ForeignKey("takes.id"), unique=True)
+    drawing_id: Mapped[UUID | None] = mapped_column(ForeignKey("drawings.id"), unique=True)
     kind: Mapped[str]  # take, image, text, judgement
     service: Mapped[str]
     model: Mapped[str]

@@ -14,6 +14,7 @@ from typing import Any
 from vidpipe.domain.catalogue import SAME, Catalogue
 from vidpipe.domain.storyboard.auto import Film, wants_rule, weight
 from vidpipe.domain.storyboard.files import MOST_IMAGE, Folder
+from vidpipe.domain.storyboard.frames import Painters
 from vidpipe.domain.storyboard.graph import circle_in_words, find_cycle, letters, same
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import ASSET_KINDS, AssetSpec, ManifestSpec, SequenceSpec, Storyboard
@@ -44,6 +45,8 @@ class World:
 
     catalogue: Catalogue
     default_service: str
+    painters: Painters
+    painter: str  # who draws where a storyboard names nobody
     lacking: Mapping[str, tuple[str, ...]]
     today: date
 
@@ -61,6 +64,8 @@ def build(values: Mapping[str, Any], world: World, folder: Folder, findings: Fin
     setting = Setting(
         catalogue=world.catalogue,
         default_service=world.default_service,
+        painters=world.painters,
+        painter=world.painter,
         film=Film(
             width=width,
             height=height,

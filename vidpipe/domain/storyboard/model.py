@@ -41,11 +41,14 @@ class ManifestSpec:
 
 @dataclass(frozen=True)
 class FrameSpec:
-    """A key frame: given as an image, or the last frame of the scene before (`previous`)."""
+    """A key frame: given as an image, drawn by an image model, or the last frame of the scene before (`previous`)."""
 
-    source: Literal["image", "previous"]
+    source: Literal["image", "drawn", "previous"]
     path: Path | None = None
     previous: str = ""  # the label of the scene whose last frame it is
+    prompt: str = ""  # what is to be drawn
+    service: str = ""  # that draws it
+    model: str = ""
 
 
 @dataclass(frozen=True)

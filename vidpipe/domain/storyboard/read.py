@@ -13,6 +13,7 @@ from typing import Any
 
 from vidpipe.boundary import slow
 from vidpipe.domain.catalogue import read_catalogue
+from vidpipe.domain.side_services import read_image_services
 from vidpipe.domain.storyboard.files import Folder
 from vidpipe.domain.storyboard.film import World, build
 from vidpipe.domain.storyboard.fingerprint import fingerprint
@@ -36,6 +37,7 @@ class Defaults:
     services: Mapping[str, Any]
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # services that are not set up here
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    painter: str = "procedural_images"  # who draws key frames
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,11 @@ def examine(path: Path, *, defaults: Defaults) -> Reading:
     findings = Findings(file, document)
     _check_text(document, findings)
     values = sound(document.values(), findings)
-    world = World(read_catalogue(defaults.services), defaults.service, defaults.lacking, defaults.today)
+    world = World(
+        catalogue=read_catalogue(defaults.services), default_service=defaults.service,
+        painters=read_image_services(defaults.services), painter=defaults.painter, lacking=defaults.lacking,
+        today=defaults.today,
+    )  # fmt: skip
     film, places = build(values, world, Folder(path.resolve().parent, findings), findings)
     problems = findings.sorted()
     labels = tuple(places.label_at(where) for where in findings.wheres())

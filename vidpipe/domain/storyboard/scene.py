@@ -10,7 +10,8 @@ from typing import Any
 
 from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of
 from vidpipe.domain.storyboard.auto import Film, pick, wants_rule
-from vidpipe.domain.storyboard.files import MOST_FOOTAGE, MOST_IMAGE, Folder
+from vidpipe.domain.storyboard.files import MOST_FOOTAGE, Folder
+from vidpipe.domain.storyboard.frames import Painters, read_frame
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import AssetSpec, FootageSpec, FrameSpec, SceneSpec, TransitionSpec
 from vidpipe.domain.storyboard.problems import Findings
@@ -27,6 +28,8 @@ class Setting:
 
     catalogue: Catalogue
     default_service: str
+    painters: Painters  # services that draw
+    painter: str  # the one that does where none is named
     film: Film  # what a choice by rule depends on
     quality_mode: bool
     assets: Mapping[str, AssetSpec]
@@ -261,18 +264,4 @@ def _tags(found: Found | None, setting: Setting) -> tuple[str, ...]:
 
 
 def _frame(scope: Scope, key: str, previous: str | None, setting: Setting) -> FrameSpec | None:
-    given, where = scope.own.get(key), (*scope.where, key)
-    if given is None:
-        return None
-    if key == "first_frame" and given == "previous":
-        if previous is None:
-            setting.findings.add(where, "the first scene has no previous one", "name an image, or remove the key")
-        return FrameSpec("previous", previous=previous or "")
-    text, text_where = (given, where) if isinstance(given, str) else (given.get("image"), (*where, "image"))
-    if not isinstance(text, str):
-        return None  # said by the schema
-    if key == "first_frame" and "." not in text and guess(text, ["previous"]):
-        setting.findings.add(where, f"unknown key frame {quote(text)}", 'did you mean "previous"?')
-        return None
-    path = setting.folder.find(text, text_where, most=MOST_IMAGE)
-    return FrameSpec("image", path=path) if path else None
+    return read_frame(scope, key, previous, setting.folder, setting.findings, setting.painters, setting.painter)

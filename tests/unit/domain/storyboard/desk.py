@@ -28,6 +28,14 @@ SERVICES: dict[str, Any] = {
             }
         },
     },
+    "painter": {
+        "kind": "image",
+        "default_model": "oil",
+        "models": {
+            "oil": {"resolutions": ["1K"], "price_per_image": {"1K": "0.10"}, "typical_seconds": 10},
+            "ink": {"resolutions": ["1K"], "price_per_image": {"1K": "0"}},
+        },
+    },
     "footage": {
         "default_model": "footage",
         "models": {"footage": {"max_duration": 600, "audio": True, "price_per_second": "0"}},
@@ -61,7 +69,7 @@ SERVICES: dict[str, Any] = {
         },
     },
 }
-DEFAULTS = Defaults("procedural", SERVICES)
+DEFAULTS = Defaults("procedural", SERVICES, painter="painter")
 
 
 def read(folder: Path, text: str | bytes, name: str = "film.yaml") -> Storyboard:
