@@ -21,7 +21,7 @@ from vidpipe.db.models import Attempt, Take, Workable
 from vidpipe.db.transitions import advance
 from vidpipe.domain.price import cost_of
 from vidpipe.errors import ServiceError, Transient
-from vidpipe.pipeline import journal, reconcile, submit, sweep
+from vidpipe.pipeline import journal, purchase, reconcile, submit, sweep
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs
 
@@ -44,7 +44,7 @@ def _order_first(deps: Deps, take: Take, lease: UUID) -> Refs:
 
     def intend(session: Session) -> Attempt:
         advance(session, take, "submit_began", lease=lease, lease_token=lease, lease_by=deps.worker)
-        return money.begin_attempt(session, money.order_of(take, price), submit.BEGIN_WITHIN, token=token)
+        return money.begin_attempt(session, money.order_of(take, price), purchase.BEGIN_WITHIN, token=token)
 
     begun = deps.db.run(intend)
     journal.write(deps, take, begun, price)

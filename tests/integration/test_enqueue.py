@@ -1,4 +1,5 @@
-"""`vidpipe enqueue` of a film whose services have no key here: refused on this machine's own cluster, told elsewhere."""
+"""`vidpipe enqueue` of a film whose services have no key here: refused on this machine's own cluster, told
+elsewhere."""
 
 from __future__ import annotations
 
