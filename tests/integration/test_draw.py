@@ -24,6 +24,7 @@ from vidpipe.errors import Refused, Transient, Unavailable, Uncertain, UserError
 from vidpipe.pipeline import control, draw, restored, uncertain
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.enroll import enroll
+from vidpipe.pipeline.step import run
 
 Tick = Callable[[], None]
 Play = Callable[[UUID], Project]
@@ -258,6 +259,41 @@ def test_an_answer_that_comes_after_its_lease_was_lost_is_kept(eager: Deps, play
     film = begin(eager)
     assert until_done(eager, play, film)
     assert len(painter.orders) == 1 and spent(eager, film).open == 0
+
+
+@pytest.mark.parametrize("answer", [Transient("busy"), Refused("no such thing"), None])
+def test_an_answer_that_comes_after_it_was_called_unclear_counts(
+    eager: Deps, play: Play, painter: Painter, answer: Exception | None
+) -> None:
+    def meanwhile(request: ImageRequest) -> None:
+        """Its worker is taken for dead while the call lasts."""
+        if len(painter.orders) == 1:
+            past = text("UPDATE drawings SET lease_until = now() - interval '1 s'")
+            eager.db.run(lambda session: session.execute(past))
+            (row,) = drawn(eager, film)
+            run(eager, draw.DRAW, row.id)
+            assert drawn(eager, film)[0].state == DrawingState.UNCERTAIN
+            if answer is not None:
+                raise answer
+
+    painter.on_draw = meanwhile
+    film = begin(eager)
+    play(film)
+    assert not uncertain.listed(eager, film)
+    assert spent(eager, film).open == 0
+    (one,) = drawn(eager, film)
+    assert one.state == (DrawingState.REFUSED if isinstance(answer, Refused) else DrawingState.DRAWN)
+    assert painter.billed == (0 if isinstance(answer, Refused) else PRICE)
+
+
+def test_a_film_that_says_so_ends_where_its_budget_does_not_allow_a_picture(
+    eager: Deps, play: Play, painter: Painter
+) -> None:
+    film = begin(eager)
+    ends = text("UPDATE projects SET budget = 0.10, on_budget = 'cancel'")
+    eager.db.run(lambda session: session.execute(ends))
+    assert play(film).state == ProjectState.CANCELLED
+    assert not painter.orders and spent(eager, film) == money.Balance()
 
 
 def test_what_is_paid_for_and_cannot_be_used_is_entered_and_bounded(eager: Deps, play: Play, painter: Painter) -> None:

@@ -200,12 +200,13 @@ _DRAWING: dict[tuple[State, str], State] = {
         (state, "drawn"): _D.DRAWN
         for state in (_D.DRAWING, _D.UNCERTAIN, _D.QUEUED, _D.FAILED, _D.REFUSED, _D.CANCELLED)
     },
-    (_D.DRAWING, "not_accepted"): _D.QUEUED,
-    (_D.DRAWING, "came_to_nothing"): _D.QUEUED,  # it was paid for, and gave no picture that can be used
-    (_D.DRAWING, "refused"): _D.REFUSED,
-    (_D.DRAWING, "gave_up"): _D.FAILED,
     (_D.DRAWING, "unclear"): _D.UNCERTAIN,
-    (_D.UNCERTAIN, "not_accepted"): _D.QUEUED,
+    # An answer may come after its worker was taken for dead.
+    **{(state, "not_accepted"): _D.QUEUED for state in (_D.DRAWING, _D.UNCERTAIN)},
+    # It was paid for, and gave no picture that can be used.
+    **{(state, "came_to_nothing"): _D.QUEUED for state in (_D.DRAWING, _D.UNCERTAIN)},
+    **{(state, "refused"): _D.REFUSED for state in (_D.DRAWING, _D.UNCERTAIN)},
+    **{(state, "gave_up"): _D.FAILED for state in (_D.DRAWING, _D.UNCERTAIN)},
     (_D.UNCERTAIN, "lost"): _D.FAILED,
 }
 

@@ -37,7 +37,7 @@ from vidpipe.domain.states import DrawingState, Entity, sources
 from vidpipe.errors import NotStored, Refused, Stale, StorageError, Transient, Unavailable, Uncertain
 from vidpipe.pipeline import purchase, restored
 from vidpipe.pipeline.deps import Deps
-from vidpipe.pipeline.purchase import BEGIN_WITHIN, PATIENCE
+from vidpipe.pipeline.purchase import BEGIN_WITHIN, PATIENCE, TooDear
 from vidpipe.pipeline.reconcile import RESUBMIT
 from vidpipe.pipeline.step import Ref, Refs, Step, pause
 
@@ -110,11 +110,10 @@ def _begin(session: Session, deps: Deps, drawing: Drawing, lease: UUID, price: D
         return None
     over = purchase.too_dear(session, project, drawing, price)
     often = attempts.paid_for(session, drawing) if price else 0
+    if over is None and often >= MOST_DRAWINGS:
+        over = TooDear(Fault.COST, f"it was ordered {often} times, which may all be billed")
     if over is not None:
-        _give_up(session, drawing, lease, over.reason, over.fault)
-        return None
-    if often >= MOST_DRAWINGS:
-        _give_up(session, drawing, lease, f"it was ordered {often} times, which may all be billed", Fault.COST)
+        purchase.give_up(session, project, drawing, lease, over)
         return None
     try:
         advance(
@@ -135,10 +134,6 @@ def _begun(session: Session, drawing: Drawing, lease: UUID) -> Attempt:
     if not found:
         raise Stale(f"drawing {drawing.id} is no longer queued under this lease")
     return found[-1]
-
-
-def _give_up(session: Session, drawing: Drawing, lease: UUID, reason: str, fault: Fault) -> None:
-    advance(session, drawing, "gave_up", lease=lease, reason=reason, last_error=reason, fault=str(fault), ended_at=NOW)
 
 
 class _Answer:
@@ -258,8 +253,10 @@ class _Answer:
 
 
 def _move(session: Session, drawing: Drawing, event: str, reason: str, **values: Any) -> None:
+    """From drawing, or from uncertain, where a worker that was taken for dead answers after all."""
+    waits = {DrawingState.DRAWING, DrawingState.UNCERTAIN} & set(sources(Entity.DRAWING, event))
     advance_many(
-        session, Entity.DRAWING, [drawing.id], event, states=[DrawingState.DRAWING], reason=reason,
+        session, Entity.DRAWING, [drawing.id], event, states=waits, reason=reason,
         **{"last_error": reason, **values},
     )  # fmt: skip
 

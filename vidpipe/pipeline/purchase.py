@@ -18,14 +18,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import Uuid, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from vidpipe.db import attempts, lanes, money, projects
+from vidpipe.db import attempts, lanes, money, projects, scenes
 from vidpipe.db.models import Attempt, Drawing, Project, Purchase, Scene, Take
-from vidpipe.db.transitions import NOW, advance_many, born
+from vidpipe.db.transitions import NOW, advance, advance_many, born
 from vidpipe.domain.requests import Accepted
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import PROJECT_RUNS, Entity, TakeState, sources
 from vidpipe.errors import Refused, Unavailable
-from vidpipe.pipeline import journal
+from vidpipe.pipeline import control, journal
 from vidpipe.pipeline.deps import Deps
 
 # Seconds after its intent was committed within which a call is begun, or not at all (a paused machine wakes up).
@@ -64,6 +64,22 @@ def too_dear(session: Session, project: Project, row: Take | Drawing, price: Dec
 def _words(whose: str, bound: Decimal, balance: money.Balance, what: str, price: Decimal) -> str:
     reserved = f" and ${balance.open:.2f} reserved" if balance.open else ""
     return f"{whose} is ${bound:.2f}: ${balance.settled:.2f} spent{reserved}, and {what} would cost ${price:.2f}"
+
+
+def give_up(session: Session, project: Project, row: Take | Drawing, lease: UUID, over: TooDear) -> None:
+    """End what is too dear, and its film where that says so: at once, since nobody comes back to this.
+
+    Raises Stale where the row is no longer held under this lease.
+    """
+    ends_film = over.fault == Fault.BUDGET and project.on_budget == control.CANCEL
+    if ends_film:
+        scenes.lock_all(session, [scene.id for scene in projects.scenes(session, project.id)])  # parents first
+    advance(
+        session, row, "gave_up", lease=lease, reason=over.reason, last_error=over.reason, fault=str(over.fault),
+        ended_at=NOW,
+    )  # fmt: skip
+    if ends_film:
+        control.budget_reached(session, project, over.reason)
 
 
 def running(session: Session, project_id: UUID, *, counted: bool) -> Project | None:

@@ -19,14 +19,14 @@ from sqlalchemy.orm import Session
 from vidpipe import telemetry
 from vidpipe.db import attempts, lanes, money, projects, scenes
 from vidpipe.db.leases import park, release
-from vidpipe.db.models import Attempt, Project, Scene, Take
+from vidpipe.db.models import Attempt, Scene, Take
 from vidpipe.db.transitions import NOW, advance
 from vidpipe.domain.price import cost_of
 from vidpipe.domain.requests import Accepted, FootageCut, Reference, VideoRequest
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import TakeState
 from vidpipe.errors import Refused, Stale, Transient, Unavailable, Uncertain
-from vidpipe.pipeline import control, purchase, restored
+from vidpipe.pipeline import purchase, restored
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.purchase import BEGIN_WITHIN, PATIENCE, TooDear
 from vidpipe.pipeline.step import Ref, Refs, Step, pause
@@ -83,7 +83,7 @@ def _begin(session: Session, deps: Deps, take: Take, lease: UUID, price: Decimal
     over = purchase.too_dear(session, project, take, price)
     try:
         if over is not None:
-            _give_up(session, project, take, lease, over)
+            purchase.give_up(session, project, take, lease, over)
             return over
         advance(
             session, take, "submit_began", lease=lease, tries=take.tries, lease_token=lease, lease_by=deps.worker,
@@ -101,19 +101,6 @@ def _begun(session: Session, take: Take, lease: UUID) -> Attempt:
     if found is None:
         raise Stale(f"take {take.id} is no longer queued under this lease")
     return found[1]
-
-
-def _give_up(session: Session, project: Project, take: Take, lease: UUID, over: TooDear) -> None:
-    """End a take that is too dear, and its film where that says so: at once, since nobody comes back to this."""
-    ends_film = over.fault == Fault.BUDGET and project.on_budget == control.CANCEL
-    if ends_film:
-        scenes.lock_all(session, [scene.id for scene in projects.scenes(session, project.id)])  # parents first
-    advance(
-        session, take, "gave_up", lease=lease, reason=over.reason, last_error=over.reason, fault=str(over.fault),
-        ended_at=NOW,
-    )  # fmt: skip
-    if ends_film:
-        control.budget_reached(session, project, over.reason)
 
 
 class _Answer:
