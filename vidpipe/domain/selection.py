@@ -159,7 +159,7 @@ def _without_candidates(takes: Sequence[TakeFact], candidates: Sequence[Candidat
     if any(take.fault in (Fault.BUDGET, Fault.COST) for take in last):
         return _short_of_money(takes, reason, bounds)
     tried = [take for take in takes if take.tried]
-    serving = max(tried, key=lambda take: take.round).service if tried else bounds.service
+    serving = max(tried, key=_place).service if tried else bounds.service
     level, stopped = _level(tried, serving)
     if stopped and level < bounds.top_level and not bounds.ladder_ends:
         why = f"{reason}; once more at level {level + 1} of the policy ladder"
@@ -194,6 +194,11 @@ def _last_round(tried: Sequence[TakeFact], service: str) -> list[TakeFact]:
     return [take for take in mine if take.round == max(other.round for other in mine)]
 
 
+def _place(take: TakeFact) -> tuple[int, int, UUID]:
+    """In the order they were bought, and never by the order they are told in."""
+    return take.round, take.slot, take.id
+
+
 def _tries(tried: Sequence[TakeFact], service: str) -> int:
     """A round's takes are bought together: it counts as often as the one of them that was ordered most often."""
     rounds: dict[int, int] = {}
@@ -210,7 +215,7 @@ def _hopeless(tried: Sequence[TakeFact], service: str) -> bool:
 
 
 def _last_reason(takes: Sequence[TakeFact], candidates: Sequence[CandidateFact]) -> str:
-    reasons = [take.reason for take in sorted(takes, key=lambda take: (take.round, take.slot)) if take.reason]
+    reasons = [take.reason for take in sorted(takes, key=_place) if take.reason]
     spoiled = [candidate.reason for candidate in sorted(candidates, key=lambda c: c.order) if candidate.reason]
     return (spoiled or reasons or ["no usable clip came back"])[-1]
 
