@@ -62,7 +62,8 @@ def check(run: Run, billed: Mapping[str, list[Billed]] | None = None) -> Found:
     Of a run that was broken off, what is under way is neither unpaid nor nobody's: the scales have weighed it.
     """
     billed = bills(run.house.home) if billed is None else billed
-    orders = {str(token): journal.read(run.house.deps, key) for token, key in journal.tokens(run.house.deps)}
+    written = ((str(token), journal.read(run.house.deps, key)) for token, key in journal.tokens(run.house.deps))
+    orders = {token: entry for token, entry in written if isinstance(entry, Entry)}  # no picture is ordered here
     store = orphans.check(run.house.deps, deep=True, grace=0.0)
     looked = _Looked(_files(run), run.hand.outlived(), _away(run.house), store)
     return run.house.deps.db.run(lambda session: _check(session, run, billed, orders, looked))
