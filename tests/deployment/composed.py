@@ -84,4 +84,4 @@ def is_vidpipe(service: Mapping[str, Any]) -> bool:
 def settings_known() -> frozenset[str]:
     """Every name that vidpipe's settings read from the environment."""
     source = (ROOT / "vidpipe" / "settings.py").read_text(encoding="utf-8")
-    return frozenset(re.findall(r'"((?:VIDPIPE|VIDEO|PROMETHEUS)_[A-Z0-9_]+)"', source))
+    return frozenset(re.findall(r'"((?:VIDPIPE|VIDEO|IMAGE|PROMETHEUS)_[A-Z0-9_]+)"', source))
