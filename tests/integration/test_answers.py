@@ -15,9 +15,9 @@ from tests.stories import story
 from tests.waiting import until
 from vidpipe.db import lanes, money, projects
 from vidpipe.db.models import Scene, Take
-from vidpipe.domain.requests import Pending, VideoRequest
+from vidpipe.domain.requests import Delivered, Pending, RemoteClip, VideoRequest
 from vidpipe.domain.states import ProjectState, TakeState
-from vidpipe.errors import SetupError, Transient, Uncertain
+from vidpipe.errors import Refused, SetupError, Transient, Uncertain
 from vidpipe.pipeline import control, uncertain
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.enroll import enroll
@@ -128,6 +128,56 @@ def test_a_service_that_cannot_be_told_to_stop_is_asked_how_it_is_doing_all_the_
     wait(tick, asked, "a question")
     wait(tick, lambda: film_of(eager, film).state == ProjectState.CANCELLED, "the film to be cancelled")
     assert eager.db.run(lambda session: money.spent(session, film)) == money.Balance(PRICE)
+
+
+def test_what_ran_over_at_a_service_that_is_away_just_then_is_stopped_when_it_is_back(eager: Deps, tick: Tick) -> None:
+    service, other, refusals = Askable(), Askable(name="other"), iter(range(3))
+    employ(eager, service, other, timeout_seconds=0.2, poll_seconds=0.05)
+
+    def away_at_first(operation: str) -> bool:
+        if next(refusals, None) is not None:
+            raise Transient("cannot be reached")
+        return True
+
+    service.on_cancel = away_at_first
+    service.on_poll = lambda operation: Pending(retry_in=0.05)
+    film = begin(eager, fallback="other/procedural-1")
+    again = text("UPDATE takes SET sent_at = now() - interval '1 day' WHERE state = 'cancelling'")
+
+    def done() -> bool:
+        eager.db.run(lambda session: session.execute(again))
+        return film_of(eager, film).state == ProjectState.DONE
+
+    wait(tick, done, "the film to be done by the other")
+    stopped = [take for take in takes_of(eager, film) if take.service == service.name]
+    assert {take.state for take in stopped} == {TakeState.CANCELLED} and not service.bill
+    assert eager.db.run(lambda session: money.spent(session, film)) == money.Balance(other.billed)
+
+
+def test_what_its_service_will_never_stop_is_left_running_at_once(eager: Deps, tick: Tick) -> None:
+    service, other = Askable(), Askable(name="other")
+    employ(eager, service, other, timeout_seconds=0.2)
+
+    def never(operation: str) -> bool:
+        raise Refused("cannot be stopped")
+
+    service.on_cancel = never
+    service.on_poll = lambda operation: Pending(retry_in=0.05)
+    film = begin(eager, fallback="other/procedural-1")
+    wait(tick, lambda: film_of(eager, film).state == ProjectState.DONE, "the film to be done by the other")
+    left = [take for take in takes_of(eager, film) if take.service == service.name]
+    assert {take.state for take in left} == {TakeState.OVERDUE}
+
+
+def test_what_was_withheld_is_not_paid_for_where_the_service_does_not_tell_its_price(eager: Deps, tick: Tick) -> None:
+    service = Askable()
+    employ(eager, service, max_candidates=3)
+    service.on_poll = lambda operation: Delivered((RemoteClip(1), RemoteClip(3)), filtered=1)
+    film = begin(eager, candidates=3)
+    wait(tick, lambda: film_of(eager, film).state == ProjectState.DONE, "the film to be done")
+    (take,) = takes_of(eager, film)
+    assert take.cost == 2 * PRICE and take.filtered == 1
+    assert eager.db.run(lambda session: money.spent(session, film)) == money.Balance(2 * PRICE)
 
 
 def test_whatever_goes_wrong_when_it_is_stopped_what_runs_at_a_service_is_watched(eager: Deps, tick: Tick) -> None:

@@ -32,6 +32,7 @@ class DueTake(NamedTuple):
     model: str
     operation: str | None
     state: str
+    fault: str | None
     tries: int
     due_at: datetime | None
     deadline_at: datetime | None

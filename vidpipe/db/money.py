@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,6 +42,7 @@ from sqlalchemy.orm import Session, aliased
 from vidpipe.db import attempts
 from vidpipe.db.due import DueTake
 from vidpipe.db.models import Attempt, Drawing, LedgerEntry, Project, Purchase, Take
+from vidpipe.domain.price import MILLIONTH
 from vidpipe.domain.states import PROJECT_ENDED
 
 _NOTHING = Decimal(0)
@@ -207,18 +209,24 @@ def release(session: Session, attempt: Attempt) -> None:
 
 def settle(session: Session, take: Take | DueTake, billed: Decimal | None) -> Decimal:
     """What `take` has cost, entered when that is known: as billed, else as priced. The amount."""
-    return settle_many(session, [(take, billed)])[take.id]
+    return settle_many(session, [(take, billed, Fraction(1))])[take.id]
 
 
-def settle_many(session: Session, billed: Sequence[tuple[Take | DueTake, Decimal | None]]) -> dict[UUID, Decimal]:
-    """The same for the takes of a wave; the amounts by their ids."""
-    rows = session.execute(attempts.latest(), {"takes": [take.id for take, _ in billed]})
+def settle_many(
+    session: Session, billed: Sequence[tuple[Take | DueTake, Decimal | None, Fraction]]
+) -> dict[UUID, Decimal]:
+    """The same for the takes of a wave; the amounts by their ids.
+
+    Each with the share of its clips that came: what a service withheld it does not charge, whether it tells so or not.
+    """
+    rows = session.execute(attempts.latest(), {"takes": [take.id for take, _, _ in billed]})
     found = {purchase.take_id: (purchase, attempt) for purchase, attempt in rows}
-    amounts, entries = {take.id: _NOTHING for take, _ in billed}, []
-    for take, bill in billed:
+    amounts, entries = {take.id: _NOTHING for take, _, _ in billed}, []
+    for take, bill, share in billed:
         if take.id in found:
             purchase, attempt = found[take.id]
-            amounts[take.id] = purchase.price if bill is None else bill
+            part = (purchase.price * share.numerator / share.denominator).quantize(MILLIONTH)
+            amounts[take.id] = part if bill is None else bill
             entries.append(_values(purchase, attempt.id, "settle", amounts[take.id]))
     if entries:
         session.execute(_entry(), entries)

@@ -89,3 +89,8 @@ class Delivered:
     filter_reasons: tuple[str, ...] = ()
     cost: Decimal | None = None  # US dollars as billed, where the service tells
     model_version: str = ""
+
+    @property
+    def whole(self) -> int:
+        """How many clips the order was for: those that are here, and those that were withheld."""
+        return len(self.clips) + self.filtered

@@ -6,6 +6,7 @@ Where it can't, or where it was too late, the take is watched on, and what it de
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,10 +19,12 @@ from vidpipe.db.models import Take
 from vidpipe.db.transitions import NOW, advance
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.states import Entity, TakeState
-from vidpipe.errors import ServiceError
+from vidpipe.errors import ServiceError, Transient, Uncertain
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref, Refs, Step
 from vidpipe.services.base import Cancellable
+
+log = logging.getLogger(__name__)
 
 
 def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
@@ -29,10 +32,13 @@ def _work(deps: Deps, take: Take, lease: UUID) -> Refs:
     poll_seconds = deps.capabilities(take.service, take.model).poll_seconds
     try:
         stopped = isinstance(service, Cancellable) and service.cancel(take.operation or "")
-    except ServiceError as error:
+    except (Transient, Uncertain) as error:  # told again later; it may be away as a whole
         reason = error.message
         deps.db.run(lambda session: _watch(session, take, lease, error=reason))
         return ()
+    except ServiceError as error:  # said again it would be no other
+        log.info("%s cannot be stopped at %s: %s", take.operation, take.service, error.message)
+        stopped = False
     deps.db.run(lambda session: _record(session, take, lease, stopped, poll_seconds))
     return (Ref(Entity.SCENE, take.scene_id),)
 

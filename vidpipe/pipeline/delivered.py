@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +22,9 @@ Found = tuple[DueTake, Delivered]
 
 def write(session: Session, found: Sequence[Found]) -> None:
     """Settle each take, and announce its clips; every one of `found` has at least one."""
-    amounts = money.settle_many(session, [(take, answer.cost) for take, answer in found])
+    amounts = money.settle_many(
+        session, [(take, answer.cost, Fraction(len(answer.clips), answer.whole)) for take, answer in found]
+    )
     takes: Any = Take.__table__
     session.execute(
         update(takes)

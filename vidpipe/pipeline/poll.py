@@ -285,9 +285,15 @@ def _sort(deps: Deps, claimed: Claimed, answers: Sequence[Answer]) -> _Outcome:
 
 
 def _is_late(deps: Deps, take: DueTake) -> bool:
-    """Past its deadline; one that is watched beyond it, past the time that its service keeps what it made."""
+    """Past its deadline; one that is watched beyond it, past the time that its service keeps what it made.
+
+    One that is to be stopped since it ran over was not told so yet, or it would have moved on: its service is away, and
+    is waited for as long as by those in line.
+    """
     if take.deadline_at is None or take.asked_at <= take.deadline_at:
         return False
+    if take.state == TakeState.CANCELLING and take.fault == Fault.LATE:
+        return take.asked_at > take.deadline_at + timedelta(seconds=deps.settings.timing.lane_patience)
     if take.state != TakeState.OVERDUE:
         return True
     try:
