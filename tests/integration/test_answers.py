@@ -142,7 +142,8 @@ def test_what_ran_over_at_a_service_that_is_away_just_then_is_stopped_when_it_is
     service.on_cancel = away_at_first
     service.on_poll = lambda operation: Pending(retry_in=0.05)
     film = begin(eager, fallback="other/procedural-1")
-    again = text("UPDATE takes SET sent_at = now() - interval '1 day' WHERE state = 'cancelling'")
+    # The sweep is to come upon it when it is due, and before the wave asks once more.
+    again = text("UPDATE takes SET sent_at = now() - interval '1 day', due_at = now() WHERE state = 'cancelling'")
 
     def done() -> bool:
         eager.db.run(lambda session: session.execute(again))
