@@ -141,6 +141,8 @@ def in_a_transaction(names: Sequence[str], hand: Hand) -> None:
 
     try:
         with hand.house.deps.db.engine.connect() as connection:
+            # A worker that stands still in a transaction would be waited for, and by nobody set going again.
+            connection.execute(text("set local lock_timeout = '1s'"))
             connection.execute(text("lock table transitions in share mode"))
             try:
                 came = hand.wait(reached, 1.0)
