@@ -21,12 +21,6 @@ def of_frame(session: Session, scene: Scene, which: str, round_: int) -> Sequenc
     return session.execute(found.order_by(Drawing.number)).scalars().all()
 
 
-def of_scene(session: Session, scene_id: object) -> Sequence[Drawing]:
-    """Every drawing for a scene, of every version, in the order they were asked for."""
-    found = select(Drawing).where(Drawing.scene_id == scene_id)
-    return session.execute(found.order_by(Drawing.created_at, Drawing.id)).scalars().all()
-
-
 def wanted() -> ColumnElement[bool]:
     """SQL: the scene of a drawing is still being made, in the drawing's version."""
     return exists().where(

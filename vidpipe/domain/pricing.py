@@ -11,11 +11,10 @@ from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_
 from vidpipe.domain.fitting import no_references
 from vidpipe.domain.price import MILLIONTH, Price, cost_of
 from vidpipe.domain.side_requests import nearest
-from vidpipe.domain.side_services import ImageModel, SideService, read_image_services
+from vidpipe.domain.side_services import Painters, read_image_services
 from vidpipe.domain.storyboard.model import FrameSpec, SceneSpec, Storyboard
 
 NOTHING = Decimal(0)
-Painters = Mapping[str, SideService[ImageModel]]
 # How often a key frame is paid for at most: it may come to nothing, or be drawn anew for the policy ladder.
 MOST_DRAWINGS = 3
 

@@ -93,12 +93,15 @@ class SideService(Generic[Model]):
     told: Told = UNTOLD
 
 
+Painters = Mapping[str, SideService[ImageModel]]  # services that draw, by name
+
+
 def read_image_services(services: Mapping[str, Any]) -> dict[str, SideService[ImageModel]]:
     """Those of a `services` mapping (Settings.services) that draw; raises SetupError as `catalogue.read_catalogue`."""
     return {name: _read(name, services[name], IMAGE, ImageModel) for name in _of_kind(services, IMAGE)}
 
 
-def image_model(services: Mapping[str, SideService[ImageModel]], service: str, model: str) -> ImageModel:
+def image_model(services: Painters, service: str, model: str) -> ImageModel:
     """What `model` of `service` can do; raises SetupError, with a guess, where either is unknown."""
     if service not in services:
         raise SetupError(f"there is no service {service!r} that draws.", remedy=guess(service, services))

@@ -22,6 +22,7 @@ from vidpipe.db.transitions import born
 from vidpipe.domain.selection import Fault
 from vidpipe.domain.side_requests import nearest
 from vidpipe.domain.states import DRAWING_LIVE, DrawingState, Entity
+from vidpipe.errors import SetupError
 from vidpipe.pipeline.deps import Deps
 from vidpipe.pipeline.step import Ref
 
@@ -94,7 +95,10 @@ def redrawn(session: Session, deps: Deps, project: Project, scene: Scene, round_
     if spec.get("source") != "drawn":
         return Frames(keys)
     found = Frames()
-    _drawn(session, deps, project, scene, _Wanted("last", spec, round_, level), found)
+    try:
+        _drawn(session, deps, project, scene, _Wanted("last", spec, round_, level), found)
+    except SetupError as error:  # who drew it is not set up any more
+        found.missing = error.message
     if found.missing:
         return Frames(keys)
     found.keys = {**keys, **found.keys}

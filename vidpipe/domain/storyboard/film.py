@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from vidpipe.domain.catalogue import SAME, Catalogue
+from vidpipe.domain.side_services import Painters
 from vidpipe.domain.storyboard.auto import Film, wants_rule, weight
 from vidpipe.domain.storyboard.files import MOST_IMAGE, Folder
-from vidpipe.domain.storyboard.frames import Painters
 from vidpipe.domain.storyboard.graph import circle_in_words, find_cycle, letters, same
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import ASSET_KINDS, AssetSpec, ManifestSpec, SequenceSpec, Storyboard

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from vidpipe.domain.side_services import ImageModel, SideService
+from vidpipe.domain.side_services import Painters
 from vidpipe.domain.storyboard.files import MOST_IMAGE, Folder
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import FrameSpec
 from vidpipe.domain.storyboard.problems import Findings
 from vidpipe.domain.storyboard.scope import Scope
 from vidpipe.domain.storyboard.text import did_you_mean, guess, listed, quote
-
-Painters = Mapping[str, SideService[ImageModel]]
 
 
 def read_frame(

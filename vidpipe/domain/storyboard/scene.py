@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vidpipe.domain.catalogue import FOOTAGE, Capabilities, Catalogue, fallback_of
+from vidpipe.domain.side_services import Painters
 from vidpipe.domain.storyboard.auto import Film, pick, wants_rule
 from vidpipe.domain.storyboard.files import MOST_FOOTAGE, Folder
-from vidpipe.domain.storyboard.frames import Painters, read_frame
+from vidpipe.domain.storyboard.frames import read_frame
 from vidpipe.domain.storyboard.lines import Where
 from vidpipe.domain.storyboard.model import AssetSpec, FootageSpec, FrameSpec, SceneSpec, TransitionSpec
 from vidpipe.domain.storyboard.problems import Findings
